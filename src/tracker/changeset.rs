@@ -1,0 +1,37 @@
+//! What a plan wants to change, as rows. Thinking ends here; committing begins here.
+
+use crate::domain::{
+    App, Attempt, Cursor, Deposit, DepositEvent, Header, Height, Holding, NetworkId, Notification, Order,
+};
+
+/// One row to write or remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// An app, new or changed.
+    App(App),
+    /// An order, new or changed.
+    Order(Order),
+    /// An address, new or changed.
+    Holding(Holding),
+    /// A deposit, new or changed.
+    Deposit(Deposit),
+    /// A notification, new or changed.
+    Notification(Notification),
+    /// An attempt; never changed afterwards.
+    Attempt(Attempt),
+    /// A network's progress.
+    Cursor(NetworkId, Cursor),
+    /// A header that entered the window, replacing any at its height.
+    Header(NetworkId, Header),
+    /// A header that left the window.
+    DropHeader(NetworkId, Height),
+}
+
+/// Everything one command changes. Committed whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changeset {
+    /// Rows, in the order they are applied: a later one for the same key wins.
+    pub changes: Vec<Change>,
+    /// Facts to be told; the writer turns each into a notification row of the same commit.
+    pub events: Vec<DepositEvent>,
+}
