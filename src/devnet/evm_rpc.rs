@@ -152,10 +152,9 @@ impl Face {
                 Ok(block.map_or("null".into(), |block| block.receipts_json()))
             }
             "eth_call" => view.contract_call(param(params, 0)?),
-            unknown => Err(RpcError {
-                code: -32601,
-                message: format!("the method {unknown} does not exist/is not available"),
-            }),
+            unknown => {
+                Err(RpcError { code: -32601, message: format!("the method {unknown} does not exist/is not available") })
+            }
         }
     }
 }
@@ -211,7 +210,9 @@ impl View<'_> {
     fn header(&self, block: &SimBlock, full: bool) -> String {
         let json = if full { block.full_json() } else { block.header_json.as_ref().to_owned() };
         match self.trouble.false_genesis() {
-            Some(other) if block.at.height == Height(0) => json.replacen(&block.at.hash.to_string(), &other.to_string(), 1),
+            Some(other) if block.at.height == Height(0) => {
+                json.replacen(&block.at.hash.to_string(), &other.to_string(), 1)
+            }
             Some(_) | None => json,
         }
     }

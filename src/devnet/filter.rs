@@ -37,7 +37,9 @@ impl Filter {
                 Scope::Range(or_latest(&value["fromBlock"]), or_latest(&value["toBlock"]))
             }
             _ if !value["fromBlock"].is_null() || !value["toBlock"].is_null() => {
-                return Err(RpcError::params("cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other"));
+                return Err(RpcError::params(
+                    "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other",
+                ));
             }
             hash => Scope::Block(block_hash(hash)?),
         };
@@ -52,9 +54,8 @@ impl Filter {
 
     /// Whether a block with this bloom may hold a match.
     pub(super) fn may_match(&self, bloom: &Bloom) -> bool {
-        let any = |items: &mut dyn Iterator<Item = &[u8]>| items.any(|item| bloom.may_contain(item));
-        (self.addresses.is_empty() || any(&mut self.addresses.iter().map(|address| address.0.as_slice())))
-            && self.topics.iter().all(|place| place.is_empty() || any(&mut place.iter().map(<[u8; 32]>::as_slice)))
+        (self.addresses.is_empty() || self.addresses.iter().any(|address| bloom.may_contain(&address.0)))
+            && self.topics.iter().all(|place| place.is_empty() || place.iter().any(|topic| bloom.may_contain(topic)))
     }
 
     pub(super) fn matches(&self, log: &Log) -> bool {

@@ -262,7 +262,9 @@ async fn act(answer: Answer, stop: CancellationToken) -> Response {
             (status(code), "noted, late").into_response()
         }
         Answer::Redirect(url) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url)]).into_response(),
-        Answer::Endless => Body::from_stream(forever(stop, Bytes::from_static(&[b'x'; CHUNK_BYTES]), 0)).into_response(),
+        Answer::Endless => {
+            Body::from_stream(forever(stop, Bytes::from_static(&[b'x'; CHUNK_BYTES]), 0)).into_response()
+        }
         Answer::Drip(ms) => Body::from_stream(forever(stop, Bytes::from_static(b"x"), ms)).into_response(),
         Answer::Hang => {
             stop.cancelled().await;

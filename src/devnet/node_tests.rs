@@ -60,7 +60,8 @@ async fn a_node_says_who_it_is_and_where_it_stands() {
     assert_eq!(result(&node, "eth_chainId", json!([])).await, "0x7a69");
     assert_eq!(result(&node, "net_version", json!([])).await, "31337");
     assert_eq!(result(&node, "eth_blockNumber", json!([])).await, "0xa");
-    for (tag, height) in [("latest", "0xa"), ("finalized", "0x6"), ("safe", "0x6"), ("earliest", "0x0"), ("0x3", "0x3")] {
+    for (tag, height) in [("latest", "0xa"), ("finalized", "0x6"), ("safe", "0x6"), ("earliest", "0x0"), ("0x3", "0x3")]
+    {
         assert_eq!(result(&node, "eth_getBlockByNumber", json!([tag, false])).await["number"], height);
     }
     assert_eq!(result(&node, "eth_getBlockByNumber", json!(["0xb", false])).await, Value::Null);
@@ -114,7 +115,10 @@ async fn logs_and_receipts_tell_the_same() {
     assert_eq!(found.len(), 3, "the dirty recipient is another word");
     assert_eq!(found[2]["logIndex"], "0x5");
     assert_eq!(found[2]["transactionIndex"], "0x2");
-    assert_eq!((&found[2]["removed"], &found[2]["blockTimestamp"]), (&json!(false), &json!(format!("{:#x}", 1_700_000_132))));
+    assert_eq!(
+        (&found[2]["removed"], &found[2]["blockTimestamp"]),
+        (&json!(false), &json!(format!("{:#x}", 1_700_000_132)))
+    );
     assert_eq!(found[1]["data"].as_str().unwrap().len(), 2 + 62);
     let receipts = result(&node, "eth_getBlockReceipts", json!([hash])).await;
     assert_eq!(receipts, result(&node, "eth_getBlockReceipts", json!(["0xb"])).await);
@@ -127,7 +131,8 @@ async fn logs_and_receipts_tell_the_same() {
 
 #[tokio::test]
 async fn ranges_are_clamped_but_unknown_hashes_and_too_much_are_errors() {
-    let (ledger, node) = node_with(NodeOptions { logs_max: 9, range_blocks_max: Some(50), ..NodeOptions::default() }).await;
+    let (ledger, node) =
+        node_with(NodeOptions { logs_max: 9, range_blocks_max: Some(50), ..NodeOptions::default() }).await;
     assert_eq!(logs(&node, json!({ "fromBlock": "0x9", "toBlock": "0x20" })).await.len(), 4);
     assert_eq!(logs(&node, json!({ "fromBlock": "0x15", "toBlock": "0x20" })).await.len(), 0);
     assert_eq!(logs(&node, json!({})).await.len(), 2, "latest to latest");
@@ -175,7 +180,10 @@ async fn a_lagging_or_frozen_node_does_not_have_what_is_newer() {
         assert_eq!(result(&node, "eth_blockNumber", json!([])).await, "0x7");
         assert_eq!(result(&node, "eth_getBlockByNumber", json!(["0x8", false])).await, Value::Null);
         assert_eq!(result(&node, "eth_getBlockByHash", json!([head.at.hash.to_string(), false])).await, Value::Null);
-        assert_eq!(result(&node, "eth_getTransactionReceipt", json!([head.txs[0].hash.to_string()])).await, Value::Null);
+        assert_eq!(
+            result(&node, "eth_getTransactionReceipt", json!([head.txs[0].hash.to_string()])).await,
+            Value::Null
+        );
         assert!(logs(&node, json!({ "fromBlock": "0x8", "toBlock": "0xa" })).await.is_empty());
         let by_hash = answer(&node, "eth_getLogs", json!([{ "blockHash": head.at.hash.to_string() }])).await;
         assert_eq!(by_hash["error"]["message"], "unknown block");
@@ -215,7 +223,12 @@ async fn requests_fail_as_told() {
     let busy = ask().await;
     assert_eq!((busy.status().as_u16(), &busy.headers()["retry-after"]), (429, &"3".parse().unwrap()));
     let rpc = Some(Failure::Rpc { code: -32000, message: "header \"not\" found".into() });
-    node.trouble.set(Trouble { fail_next: 1, failure: rpc, only_methods: vec!["eth_getLogs".into()], ..Trouble::default() });
+    node.trouble.set(Trouble {
+        fail_next: 1,
+        failure: rpc,
+        only_methods: vec!["eth_getLogs".into()],
+        ..Trouble::default()
+    });
     assert_eq!(ask().await.status(), 200);
     let error = answer(&node, "eth_getLogs", json!([{}])).await;
     assert_eq!((&error["id"], &error["error"]["message"]), (&json!(5), &json!("header \"not\" found")));
@@ -300,7 +313,10 @@ async fn a_chain_can_be_driven_by_hand() {
     assert_eq!(result(&node, "eth_getTransactionReceipt", json!([hash])).await, Value::Null);
     assert_eq!(result(&node, "dev_mine", json!([2])).await, "0xc");
     let receipt = result(&node, "eth_getTransactionReceipt", json!([hash])).await;
-    assert_eq!((&receipt["blockNumber"], &receipt["logs"][0]["data"]), (&json!("0xb"), &json!(format!("0x{:064x}", 12_500_000))));
+    assert_eq!(
+        (&receipt["blockNumber"], &receipt["logs"][0]["data"]),
+        (&json!("0xb"), &json!(format!("0x{:064x}", 12_500_000)))
+    );
     assert_eq!(result(&node, "dev_fork", json!([2])).await, "0xd");
     assert_eq!(result(&node, "eth_getTransactionReceipt", json!([hash])).await["blockNumber"], "0xd");
     assert_eq!(result(&node, "dev_fork", json!([1, "drop"])).await, "0xe");

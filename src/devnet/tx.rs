@@ -24,11 +24,7 @@ pub struct Log {
 impl Log {
     /// An ERC-20 `Transfer`.
     pub fn transfer(token: Address, from: Address, to: Address, amount: TokenAmount) -> Self {
-        Self {
-            address: token,
-            topics: vec![TRANSFER_TOPIC, word(from), word(to)],
-            data: amount.to_bytes().to_vec(),
-        }
+        Self { address: token, topics: vec![TRANSFER_TOPIC, word(from), word(to)], data: amount.to_bytes().to_vec() }
     }
 
     /// An ERC-20 `Approval`: same shape, another topic.
@@ -83,12 +79,9 @@ pub struct Tx {
 impl Tx {
     /// Derives the hash from the chain, the nonce and the content.
     pub(super) fn of(chain_id: u64, nonce: u64, from: Address, to: Address, logs: Vec<Log>) -> Self {
-        let content: Vec<u8> = logs
-            .iter()
-            .flat_map(|log| [log.address.0.as_slice(), &log.topics.concat(), &log.data].concat())
-            .collect();
-        let hash =
-            keccak256(&[b"devnet tx", &chain_id.to_be_bytes(), &nonce.to_be_bytes(), &from.0, &to.0, &content]);
+        let content: Vec<u8> =
+            logs.iter().flat_map(|log| [log.address.0.as_slice(), &log.topics.concat(), &log.data].concat()).collect();
+        let hash = keccak256(&[b"devnet tx", &chain_id.to_be_bytes(), &nonce.to_be_bytes(), &from.0, &to.0, &content]);
         Self { hash: TxHash(hash), from, to, succeeded: true, logs }
     }
 }
