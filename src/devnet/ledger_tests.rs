@@ -138,3 +138,12 @@ fn pending_transactions_go_first_and_time_can_be_given() {
     assert_eq!(ledger.head().timestamp, Timestamp(1_800_000_012));
     assert!(ledger.head().txs.is_empty());
 }
+
+#[test]
+fn a_prepared_chain_is_complete() {
+    let ledger = Ledger::with_blocks(LedgerSpec::default(), 200, 10);
+    assert_sound(&ledger);
+    assert_eq!(ledger.range(Height(1), Height(999)).iter().map(|block| block.log_count()).sum::<usize>(), 2_000);
+    assert_eq!(ledger.finalized().at.height, Height(136));
+    assert!(ledger.range(Height(300), Height(400)).is_empty());
+}
