@@ -1,7 +1,7 @@
 //! One simulated block, with the JSON a node serves for it rendered once, at mining.
 //!
-//! The hashes are honest about identity (other content or another branch is another hash), not about encoding: there is
-//! no RLP here, and `receiptsRoot` of a block with transactions is a stable digest, not the root of a trie.
+//! `logsBloom` and `receiptsRoot` are the real ones. Hashes of blocks and transactions are honest about identity (other
+//! content or another branch is another hash), not about encoding; `transactionsRoot` and `stateRoot` are made up.
 
 use std::{fmt::Write, ops::Range, sync::Arc};
 
@@ -9,6 +9,7 @@ use crate::domain::{BlockHash, BlockRef, Family, Height, Timestamp};
 
 use super::{
     bloom::{Bloom, keccak256},
+    trie,
     tx::{Log, Tx},
 };
 
@@ -62,11 +63,13 @@ impl SimBlock {
     pub(super) fn mine(draft: Draft) -> Self {
         let Draft { chain_id, branch, height, parent, timestamp, txs, hash } = draft;
         let mut bloom = Bloom::EMPTY;
-        for log in txs.iter().flat_map(|tx| &tx.logs) {
-            bloom.add(&log.address.0);
-            log.topics.iter().for_each(|topic| bloom.add(topic));
+        let mut receipts = Vec::with_capacity(txs.len());
+        for (index, tx) in txs.iter().enumerate() {
+            let own = tx_bloom(tx);
+            bloom.merge(&own);
+            receipts.push(trie::receipt(tx, (index + 1) * TX_GAS, &own.0));
         }
-        let receipts = keccak256(&[b"devnet receipts", &tx_hashes(&txs), &bloom.0]);
+        let receipts = trie::ordered_root(&receipts);
         let computed = BlockHash(keccak256(&[
             b"devnet block",
             &chain_id.to_be_bytes(),
@@ -75,6 +78,7 @@ impl SimBlock {
             &parent.0,
             &timestamp.0.to_be_bytes(),
             &receipts,
+            &tx_hashes(&txs),
         ]));
         let at = BlockRef { height, hash: hash.unwrap_or(computed) };
         let mut block = Self {
@@ -120,11 +124,7 @@ impl SimBlock {
         let tx = &self.txs[index];
         let first: usize = self.txs[..index].iter().map(|tx| tx.logs.len()).sum();
         let logs: Vec<&str> = (first..first + tx.logs.len()).map(|index| self.log_json(index)).collect();
-        let mut bloom = Bloom::EMPTY;
-        for log in &tx.logs {
-            bloom.add(&log.address.0);
-            log.topics.iter().for_each(|topic| bloom.add(topic));
-        }
+        let bloom = tx_bloom(tx);
         format!(
             r#"{{"type":"0x2","status":"{:#x}","transactionHash":"{}","transactionIndex":"{index:#x}","blockHash":"{}","blockNumber":"{:#x}","from":"{:?}","to":"{:?}","contractAddress":null,"cumulativeGasUsed":"{:#x}","gasUsed":"{TX_GAS:#x}","effectiveGasPrice":"0x3b9aca07","logs":[{}],"logsBloom":"0x{}"}}"#,
             u8::from(tx.succeeded),
@@ -154,12 +154,11 @@ impl SimBlock {
 
     /// The fields of a current geth, and one no client knows yet.
     fn render_header(&mut self, receipts: &[u8; 32]) {
-        let receipts_root =
-            if self.txs.is_empty() { EMPTY_ROOT.to_owned() } else { format!("0x{}", hex::encode(receipts)) };
+        let receipts_root = hex::encode(receipts);
         let hashes: Vec<String> = self.txs.iter().map(|tx| format!("\"{}\"", tx.hash)).collect();
         let zero = BlockHash::default();
         let mut json = format!(
-            r#"{{"number":"{:#x}","hash":"{}","parentHash":"{}","timestamp":"{:#x}","logsBloom":"0x{}","receiptsRoot":"{receipts_root}","#,
+            r#"{{"number":"{:#x}","hash":"{}","parentHash":"{}","timestamp":"{:#x}","logsBloom":"0x{}","receiptsRoot":"0x{receipts_root}","#,
             self.at.height.0,
             self.at.hash,
             self.parent,
@@ -169,7 +168,7 @@ impl SimBlock {
         let gas_used = self.txs.len() * TX_GAS;
         write!(
             json,
-            r#""baseFeePerGas":"0x7","blobGasUsed":"0x0","difficulty":"0x0","excessBlobGas":"0x0","extraData":"0x646576","gasLimit":"0x3938700","gasUsed":"{gas_used:#x}","miner":"0x{:040x}","mixHash":"{zero}","nonce":"0x0000000000000000","parentBeaconBlockRoot":"{zero}","requestsHash":"{NO_REQUESTS}","sha3Uncles":"{NO_UNCLES}","size":"0x2a1","stateRoot":"{EMPTY_ROOT}","totalDifficulty":"0x0","transactionsRoot":"{receipts_root}","uncles":[],"withdrawals":[],"withdrawalsRoot":"{EMPTY_ROOT}","fieldOfTheFuture":{{"balAccessListHash":"{zero}"}},"transactions":"#,
+            r#""baseFeePerGas":"0x7","blobGasUsed":"0x0","difficulty":"0x0","excessBlobGas":"0x0","extraData":"0x646576","gasLimit":"0x3938700","gasUsed":"{gas_used:#x}","miner":"0x{:040x}","mixHash":"{zero}","nonce":"0x0000000000000000","parentBeaconBlockRoot":"{zero}","requestsHash":"{NO_REQUESTS}","sha3Uncles":"{NO_UNCLES}","size":"0x2a1","stateRoot":"{EMPTY_ROOT}","totalDifficulty":"0x0","transactionsRoot":"0x{receipts_root}","uncles":[],"withdrawals":[],"withdrawalsRoot":"{EMPTY_ROOT}","fieldOfTheFuture":{{"balAccessListHash":"{zero}"}},"transactions":"#,
             0,
         )
         .expect("writing to a String cannot fail");
@@ -218,5 +217,15 @@ impl SimBlock {
 }
 
 fn tx_hashes(txs: &[Tx]) -> Vec<u8> {
-    txs.iter().flat_map(|tx| tx.hash.0.into_iter().chain([u8::from(tx.succeeded)])).collect()
+    txs.iter().flat_map(|tx| tx.hash.0).collect()
+}
+
+/// The bloom of one transaction's logs.
+fn tx_bloom(tx: &Tx) -> Bloom {
+    let mut bloom = Bloom::EMPTY;
+    for log in &tx.logs {
+        bloom.add(&log.address.0);
+        log.topics.iter().for_each(|topic| bloom.add(topic));
+    }
+    bloom
 }

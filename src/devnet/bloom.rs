@@ -33,6 +33,13 @@ impl Bloom {
         }
     }
 
+    /// Takes in everything `other` has.
+    pub fn merge(&mut self, other: &Self) {
+        for (byte, others) in self.0.iter_mut().zip(other.0) {
+            *byte |= others;
+        }
+    }
+
     /// Whether `item` may be among what was taken in; `false` is certain.
     pub fn may_contain(&self, item: &[u8]) -> bool {
         bits(item).into_iter().all(|(byte, mask)| self.0[byte] & mask != 0)

@@ -30,18 +30,16 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn parse(value: &Value) -> Result<Self, RpcError> {
-        let scope = match &value["blockHash"] {
-            Value::Null => {
-                let latest = Value::from("latest");
-                let or_latest = |value: &Value| if value.is_null() { latest.clone() } else { value.clone() };
-                Scope::Range(or_latest(&value["fromBlock"]), or_latest(&value["toBlock"]))
-            }
-            _ if !value["fromBlock"].is_null() || !value["toBlock"].is_null() => {
-                return Err(RpcError::params(
-                    "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other",
-                ));
-            }
-            hash => Scope::Block(block_hash(hash)?),
+        let (hash, from, to) = (&value["blockHash"], &value["fromBlock"], &value["toBlock"]);
+        let scope = if hash.is_null() {
+            let or_latest = |value: &Value| if value.is_null() { Value::from("latest") } else { value.clone() };
+            Scope::Range(or_latest(from), or_latest(to))
+        } else if from.is_null() && to.is_null() {
+            Scope::Block(block_hash(hash)?)
+        } else {
+            return Err(RpcError::params(
+                "cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other",
+            ));
         };
         let bad_address = || RpcError::params("invalid address in filter");
         let addresses = one_or_more(&value["address"])

@@ -31,6 +31,7 @@ mod ledger;
 mod merchant;
 mod node;
 mod serve;
+mod trie;
 mod trouble;
 mod tx;
 
