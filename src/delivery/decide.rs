@@ -1,9 +1,6 @@
 //! What to do after an attempt, as a value.
 
-use super::{
-    protocol,
-    schedule::Wish,
-};
+use super::{protocol, schedule::Wish};
 use crate::domain::{Attempt, Millis, Outcome, Protocol, Verdict};
 
 /// How the `detail` of an attempt begins that ran into a deadline. Such a receiver gets at least a minute of rest; a

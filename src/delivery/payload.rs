@@ -61,8 +61,7 @@ struct OrderData<'a> {
 /// The body of `event`: UTF-8 JSON without blanks; only `"`, `\` and control characters are escaped. At most
 /// [`BODY_BYTES_MAX`](crate::domain::notification::BODY_BYTES_MAX) bytes for ids, marks and symbols within their limits.
 pub fn render(event: &DepositEvent) -> Vec<u8> {
-    let payload =
-        Payload { r#type: event.kind.word(), timestamp: event.timestamp.to_string(), data: Data::of(event) };
+    let payload = Payload { r#type: event.kind.word(), timestamp: event.timestamp.to_string(), data: Data::of(event) };
     serde_json::to_vec(&payload).expect("a struct of texts and numbers always has a JSON form")
 }
 
@@ -82,10 +81,7 @@ impl<'a> Data<'a> {
             token: TokenData::of(&event.token, family),
             tx_hash: deposit.id.tx.text(family),
             log_ordinal: deposit.id.ordinal.0,
-            block: BlockData {
-                height: deposit.included_at.height.0,
-                hash: deposit.included_at.hash.text(family),
-            },
+            block: BlockData { height: deposit.included_at.height.0, hash: deposit.included_at.hash.text(family) },
             confirmations: event.confirmations,
             from: deposit.from.text(family),
             address: deposit.to.text(family),

@@ -31,8 +31,7 @@ fn date(text: &str) -> Option<u64> {
     let month = MONTHS.iter().position(|name| month.eq_ignore_ascii_case(name))?;
     let days = days_from_1970(full_year(year)?, u64::try_from(month).ok()? + 1, number(day, 2)?)?;
     let mut parts = time.split(':');
-    let (hour, minute, second) =
-        (number(parts.next()?, 2)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    let (hour, minute, second) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
     // 60 is a leap second.
     if parts.next().is_some() || hour > 23 || minute > 59 || second > 60 {
         return None;

@@ -204,10 +204,9 @@ fn special(address: IpAddr) -> Option<Denial> {
             .iter()
             .find(|(net, prefix, _)| cidr::within_v4(v4, Ipv4Addr::from(*net), *prefix))
             .map(|(_, _, denial)| *denial),
-        IpAddr::V6(v6) if cidr::within_v6(v6, GLOBAL_V6.0, GLOBAL_V6.1) => INSIDE_V6
-            .iter()
-            .any(|(net, prefix)| cidr::within_v6(v6, *net, *prefix))
-            .then_some(Denial::Reserved),
+        IpAddr::V6(v6) if cidr::within_v6(v6, GLOBAL_V6.0, GLOBAL_V6.1) => {
+            INSIDE_V6.iter().any(|(net, prefix)| cidr::within_v6(v6, *net, *prefix)).then_some(Denial::Reserved)
+        }
         IpAddr::V6(v6) => OUTSIDE_V6
             .iter()
             .find(|(net, prefix, _)| cidr::within_v6(v6, *net, *prefix))

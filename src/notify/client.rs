@@ -162,8 +162,7 @@ impl Client {
 /// trying, so each live key signs.
 fn signed_headers(notification: &Notification, app: &App, at: Millis) -> Option<HeaderMap> {
     let keys: Vec<&SigningKey> = app.signing_keys(at).collect();
-    let signed =
-        protocol::headers(notification.protocol, &notification.id, at.seconds(), &notification.body, &keys)?;
+    let signed = protocol::headers(notification.protocol, &notification.id, at.seconds(), &notification.body, &keys)?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(protocol::content_type(notification.protocol)));
     for (name, value) in signed {

@@ -99,8 +99,7 @@ impl Lanes {
         let started: Vec<EventId> = fresh.take(room).collect();
         if !started.is_empty() {
             let width = self.width_max;
-            let lane =
-                self.lanes.entry(endpoint).or_insert_with(|| Lane { in_flight: BTreeSet::new(), width });
+            let lane = self.lanes.entry(endpoint).or_insert_with(|| Lane { in_flight: BTreeSet::new(), width });
             lane.in_flight.extend(started.iter().cloned());
             self.in_flight = self.lanes.values().map(|lane| lane.in_flight.len()).sum();
             self.served = Some(endpoint);
@@ -185,6 +184,9 @@ impl Lanes {
             && lane.in_flight.remove(event)
         {
             self.in_flight -= 1;
+            if lane.in_flight.is_empty() && lane.width == self.width_max {
+                self.lanes.remove(&endpoint);
+            }
         }
     }
 }
