@@ -58,7 +58,7 @@ fn full_year(text: &str) -> Option<u64> {
 
 /// Days from 1970-01-01 to a Gregorian date; `None` if there is no such day. `month` is 1 to 12, `year` 1970 or later.
 fn days_from_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let before = usize::try_from(month - 1).ok()?;
     if day == 0 || day > *lengths.get(before)? {

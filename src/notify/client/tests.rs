@@ -149,6 +149,11 @@ async fn endless_and_dripped_answers_end_with_the_deadline() {
             Some(500),
             "status 500; body not finished within the deadline",
         ),
+        (
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n"[..],
+            Some(200),
+            "status 200; body not finished within the deadline",
+        ),
     ] {
         let (dripping, _keep) = receiver(move |stream| {
             let _ = stream.write_all(head);
@@ -159,6 +164,11 @@ async fn endless_and_dripped_answers_end_with_the_deadline() {
         let attempt = post(dripping).await;
         assert_eq!((attempt.status, attempt.detail.as_str()), (status, detail));
         assert!((600..3000).contains(&attempt.took_ms), "{}", attempt.took_ms);
+        assert_eq!(
+            attempt.outcome == Outcome::Accepted,
+            status == Some(200),
+            "a status protocol decides at the headers"
+        );
     }
 }
 
