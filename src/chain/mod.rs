@@ -6,8 +6,6 @@ pub mod http;
 pub mod jsonrpc;
 pub mod pool;
 
-
-
 use std::future::Future;
 
 use crate::domain::{Address, Block, BlockHash, Deposit, Evidence, Head, Header, Height, NetworkId};

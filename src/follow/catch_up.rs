@@ -1,5 +1,7 @@
 //! Far below the head: ranges fetched ahead in parallel, linked and committed strictly in order.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, stream};
 
 use super::{Follower, Setback, Turn};
@@ -12,10 +14,10 @@ impl<S: ChainSource> Follower<S> {
     /// Reads `from..=to`, all of it below what the network calls final. Stops at the first range that cannot be had or
     /// does not link; what came before it is committed.
     pub(super) async fn catch_up(&mut self, from: Height, to: Height, head: &Head) -> Result<Turn, Setback> {
-        let pool = self.pool.clone();
+        let pool = Arc::clone(&self.pool);
         let ranges = ranges(from, to, self.settings.range_blocks.max(1));
         let fetches = ranges.map(move |(low, high)| {
-            let pool = pool.clone();
+            let pool = Arc::clone(&pool);
             async move { pool.blocks(low, high, false).await }
         });
         let mut fetched = Box::pin(stream::iter(fetches).buffered(self.settings.ranges_ahead.max(1)));

@@ -9,7 +9,10 @@ mod reorg;
 pub mod trail;
 mod verify;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -97,7 +100,7 @@ enum Turn {
 pub struct Follower<S> {
     spec: NetworkSpec,
     settings: FollowSettings,
-    pool: Pool<S>,
+    pool: Arc<Pool<S>>,
     writer: WriterHandle,
     board: StatusBoard,
     trail: Trail,
@@ -111,7 +114,7 @@ impl<S: ChainSource> Follower<S> {
     pub fn new(
         spec: NetworkSpec,
         settings: FollowSettings,
-        pool: Pool<S>,
+        pool: Arc<Pool<S>>,
         writer: WriterHandle,
         board: StatusBoard,
         stored: (Vec<BlockRef>, Option<Cursor>, Vec<Deposit>),

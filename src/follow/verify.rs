@@ -1,7 +1,7 @@
 //! Deposits at their threshold: ask again for the receipt, from a second endpoint where there is one, then credit.
 
 use futures::{StreamExt, stream};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{Follower, Setback};
 use crate::{
@@ -30,6 +30,9 @@ impl<S: ChainSource> Follower<S> {
             for (deposit, verdict) in asked.iter().zip(verdicts) {
                 match verdict {
                     EvidenceVerdict::Agreed(piece) => evidence.push(piece),
+                    EvidenceVerdict::Contradicted(why) => {
+                        warn!(network = %self.spec.id, deposit.id = %deposit.text(), "not credited: {why}");
+                    }
                     EvidenceVerdict::NotYet(why) => {
                         debug!(network = %self.spec.id, deposit.id = %deposit.text(), "not verified yet: {why}");
                     }

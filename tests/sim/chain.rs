@@ -105,7 +105,7 @@ impl Chain {
     /// The top `depth` blocks leave; `length` others come. What they held is mined again, or changed, or dropped.
     pub fn reorg(&mut self, rng: &mut Rng, depth: u64, length: u64, payees: &[Address]) {
         let left = self.cut(depth);
-        self.abandoned = Some(left.clone());
+        self.abandoned = (!left.is_empty()).then(|| left.clone());
         for logs in left.into_iter().flat_map(by_transaction) {
             match rng.below(10) {
                 0..=5 => self.mempool.push(logs),

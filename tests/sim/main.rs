@@ -3,6 +3,8 @@
 //! `SIM_BLOCKS` (default 50 000) sets how many blocks are mined in all, `SIM_SEED` (default 1) where seeds begin.
 //! A failure prints its seed; `SIM_SEED=<seed> SIM_BLOCKS=1 cargo test --test sim` plays it again.
 
+#![expect(unreachable_pub, reason = "a test has no public surface")]
+
 mod chain;
 mod merchant;
 mod oracle;

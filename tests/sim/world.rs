@@ -60,6 +60,8 @@ impl Swarm {
 pub struct Answered {
     pub watches: BTreeMap<Address, Height>,
     pub orders: BTreeMap<OrderId, Order>,
+    /// Orders and cancellations that were sent, whether or not an answer came back: a crash may swallow it.
+    pub sent: BTreeMap<OrderId, Address>,
     pub cancelled: Vec<OrderId>,
 }
 
@@ -131,7 +133,12 @@ impl World {
         let engine = MemoryEngine::new();
         let core = load(&engine, &spec);
         let chain = Chain::new(seed, 6 + rng.below(u64::from(WINDOW) - 10));
-        let answered = Answered { watches: BTreeMap::new(), orders: BTreeMap::new(), cancelled: Vec::new() };
+        let answered = Answered {
+            watches: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            cancelled: Vec::new(),
+        };
         let network = spec.id.clone();
         let mut world = Self {
             rng,
@@ -228,7 +235,8 @@ impl World {
         self.trail = Trail::of(all, WINDOW as usize);
         self.due = tracker.due(64);
         for (address, from) in &self.answered.watches {
-            let holding = self.core.store().holding(&self.network, *address).unwrap().expect("an answered watch is there");
+            let holding =
+                self.core.store().holding(&self.network, *address).unwrap().expect("an answered watch is there");
             assert_eq!(holding.standing.unwrap().effective_from, *from);
         }
         for (id, answer) in &self.answered.orders {
@@ -247,11 +255,12 @@ impl World {
                 ordered.extend(self.order());
             }
         }
-        let cancelled = if self.rng.chance(20) { self.cancel() } else { None };
+        if self.rng.chance(20) {
+            self.cancel();
+        }
         if self.commit() {
             self.answered.watches.extend(watched);
             self.answered.orders.extend(ordered.into_iter().map(|order| (order.id.clone(), order)));
-            self.answered.cancelled.extend(cancelled);
         }
     }
 
@@ -274,7 +283,10 @@ impl World {
         match self.core.watch_address(&new, self.now) {
             Ok(holdings) => {
                 let from = holdings[0].standing.expect("a watch is standing").effective_from;
-                assert!(self.answered.watches.get(&address).is_none_or(|first| *first == from), "the first answer stays");
+                assert!(
+                    self.answered.watches.get(&address).is_none_or(|first| *first == from),
+                    "the first answer stays"
+                );
                 Some((address, from))
             }
             Err(Fault::Refused(Refusal::NetworkNotReady { .. })) => None,
@@ -302,6 +314,7 @@ impl World {
             expected,
             notify_url: None,
         };
+        self.answered.sent.insert(new.id.clone(), address);
         match self.core.register_order(&new, self.now) {
             Ok(order) => Some(order),
             Err(Fault::Refused(Refusal::NetworkNotReady { .. } | Refusal::AddressBusy { .. })) => None,
@@ -328,12 +341,12 @@ impl World {
         assert!(matches!(other, Err(Fault::Refused(Refusal::AlreadyExists { .. }))), "{other:?}");
     }
 
-    fn cancel(&mut self) -> Option<OrderId> {
+    fn cancel(&mut self) {
         let ids: Vec<_> = self.answered.orders.keys().cloned().collect();
-        let id = self.rng.pick(&ids)?.clone();
+        let Some(id) = self.rng.pick(&ids).cloned() else { return };
+        self.answered.cancelled.push(id.clone());
         match self.core.cancel_order(&app_id(), &id) {
-            Ok(_) => Some(id),
-            Err(Fault::Refused(Refusal::PaymentSeen { .. })) => None,
+            Ok(_) | Err(Fault::Refused(Refusal::PaymentSeen { .. })) => {}
             Err(other) => panic!("a cancellation failed: {other}"),
         }
     }
@@ -358,7 +371,8 @@ impl World {
     }
 
     fn adopt(&mut self, at: Height) {
-        let headers: Vec<Header> = self.chain.blocks().iter().map(|block| block.header).take_while(|h| h.at.height <= at).collect();
+        let headers: Vec<Header> =
+            self.chain.blocks().iter().map(|block| block.header).take_while(|h| h.at.height <= at).collect();
         let kept = headers[headers.len().saturating_sub(WINDOW as usize)..].to_vec();
         self.core.adopt(&self.network, &kept, self.now).expect("adopted");
         if self.commit() {
