@@ -194,8 +194,10 @@ impl HttpClient {
         let request =
             self.client.post(self.url.with_path(path)).header(header::CONTENT_TYPE, "application/json").body(body);
         let limit = self.settings.connect.saturating_add(self.settings.first_byte);
-        let response =
-            tokio::time::timeout(limit, request.send()).await.map_err(|_| slow("the first byte"))?.map_err(transport)?;
+        let response = tokio::time::timeout(limit, request.send())
+            .await
+            .map_err(|_| slow("the first byte"))?
+            .map_err(transport)?;
         let status = response.status().as_u16();
         let retry_after_ms = retry_after(&response);
         let body = self.body(response).await?;

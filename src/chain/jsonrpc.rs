@@ -102,22 +102,22 @@ fn malformed(method: &'static str, what: &str) -> Doubt {
 
 /// What providers say when an answer would be too large. Lower case; one line a provider family.
 const TOO_MANY: [&str; 16] = [
-    "query returned more than",          // geth forks, Infura: -32005
-    "log response size exceeded",        // Alchemy: -32602
-    "response size exceeded",            // Alchemy
-    "response size should not",          // Alchemy, newer text
-    "response is too big",               // erigon gateways, jsonrpsee servers
-    "limited to a",                      // QuickNode: "eth_getLogs is limited to a 10,000 range"
-    "block range is too",                // Ankr, "too wide", "too large"
-    "block range too",                   // zkSync, Ankr
-    "block range limit",                 // Cloudflare, BSC
-    "exceed maximum block range",        // BSC nodes: -32701, -32000
-    "max block range",                   // Moonbeam, Linea
-    "range is too large",                // Blast, Polygon gateways
-    "range should be less",              // Cronos
-    "too many results",                  // nethermind, Moralis
-    "too many logs",                     // nethermind
-    "query exceeds max results",         // Alchemy self-hosted, geth RangeLimit forks
+    "query returned more than",   // geth forks, Infura: -32005
+    "log response size exceeded", // Alchemy: -32602
+    "response size exceeded",     // Alchemy
+    "response size should not",   // Alchemy, newer text
+    "response is too big",        // erigon gateways, jsonrpsee servers
+    "limited to a",               // QuickNode: "eth_getLogs is limited to a 10,000 range"
+    "block range is too",         // Ankr, "too wide", "too large"
+    "block range too",            // zkSync, Ankr
+    "block range limit",          // Cloudflare, BSC
+    "exceed maximum block range", // BSC nodes: -32701, -32000
+    "max block range",            // Moonbeam, Linea
+    "range is too large",         // Blast, Polygon gateways
+    "range should be less",       // Cronos
+    "too many results",           // nethermind, Moralis
+    "too many logs",              // nethermind
+    "query exceeds max results",  // Alchemy self-hosted, geth RangeLimit forks
 ];
 
 const THROTTLED: [&str; 9] = [
@@ -349,7 +349,12 @@ mod tests {
         let body = |code: i64, text: &str| format!(r#"{{"id":7,"error":{{"code":{code},"message":"{text}"}}}}"#);
         for (expected, status, code, text) in [
             ("too_many_results", 200, -32005, "query returned more than 10000 results. Try with this block range"),
-            ("too_many_results", 400, -32602, "Log response size exceeded. You can make eth_getLogs requests with up to"),
+            (
+                "too_many_results",
+                400,
+                -32602,
+                "Log response size exceeded. You can make eth_getLogs requests with up to",
+            ),
             ("too_many_results", 200, -32614, "eth_getLogs is limited to a 10,000 range"),
             ("too_many_results", 200, -32600, "block range is too wide"),
             ("too_many_results", 200, -32005, "limit exceeded"),

@@ -6,9 +6,7 @@ use primitive_types::U256;
 use super::wire::{Data, WireHeader, WireLog};
 use crate::{
     chain::Doubt,
-    domain::{
-        Address, BlockHash, BlockRef, Header, Height, LogOrdinal, Timestamp, TokenAmount, Transfer, TxHash,
-    },
+    domain::{Address, BlockHash, BlockRef, Header, Height, LogOrdinal, Timestamp, TokenAmount, Transfer, TxHash},
 };
 
 /// Keccak-256 of `Transfer(address,address,uint256)`.
@@ -84,7 +82,10 @@ pub(super) fn transfers(mut logs: Vec<WireLog>, at: BlockRef, tokens: &[Address]
                 last.transaction_index < log.transaction_index
             };
             if last.log_index == log.log_index || !in_order {
-                return Err(Doubt::ForeignLog(format!("block {}: log {} twice or out of its transaction", at.height, log.log_index.0)));
+                return Err(Doubt::ForeignLog(format!(
+                    "block {}: log {} twice or out of its transaction",
+                    at.height, log.log_index.0
+                )));
             }
             if !same_tx {
                 counts.clear();
@@ -144,9 +145,8 @@ pub(super) fn in_receipt(
     if logs.iter().any(|log| log.transaction_hash.0 != tx.0) {
         return Err(Doubt::ForeignLog(format!("block {}: a receipt with a log of another transaction", at.height)));
     }
-    let ours = |log: &WireLog| {
-        log.address.0 == token.0 && log.topics.count > 0 && log.topics.words[0] == TRANSFER_TOPIC
-    };
+    let ours =
+        |log: &WireLog| log.address.0 == token.0 && log.topics.count > 0 && log.topics.words[0] == TRANSFER_TOPIC;
     let logs = logs.into_iter().filter(ours).collect();
     let decoded = transfers(logs, at, &[token])?;
     Ok(decoded.transfers.into_iter().find(|transfer| transfer.ordinal == ordinal))

@@ -7,7 +7,8 @@
 mod check;
 mod decode;
 mod range;
-
+#[cfg(test)]
+mod tests;
 
 mod wire;
 
@@ -116,11 +117,8 @@ impl EvmSource {
 
     async fn headers_by_number(&self, from: Height, to: Height) -> Result<Vec<WireHeader>, Doubt> {
         let params: Vec<_> = (from.0..=to.0).map(|height| format!(r#"["0x{height:x}",false]"#)).collect();
-        let found: Vec<Option<WireHeader>> = self
-            .rpc
-            .fetch_each("eth_getBlockByNumber", &params)
-            .await
-            .map_err(|doubt| missing_or(doubt, to))?;
+        let found: Vec<Option<WireHeader>> =
+            self.rpc.fetch_each("eth_getBlockByNumber", &params).await.map_err(|doubt| missing_or(doubt, to))?;
         let mut headers = Vec::with_capacity(found.len());
         for (height, header) in (from.0..=to.0).zip(found) {
             let header = header.ok_or(Doubt::Missing(Height(height)))?;
@@ -221,8 +219,7 @@ impl EvmSource {
 
     /// The block a tag names now.
     async fn tagged(&self, tag: &str) -> Result<Option<BlockRef>, Doubt> {
-        let header: Option<WireHeader> =
-            self.rpc.fetch("eth_getBlockByNumber", &format!(r#"["{tag}",false]"#)).await?;
+        let header: Option<WireHeader> = self.rpc.fetch("eth_getBlockByNumber", &format!(r#"["{tag}",false]"#)).await?;
         Ok(header.map(|header| decode::header(&header).at))
     }
 
@@ -244,10 +241,10 @@ impl EvmSource {
     async fn head_now(&self) -> Result<Head, Doubt> {
         // One after the other: a final block read first cannot lie above the head read after it.
         let finalized = self.finalized().await?;
-        let best = self.tagged("latest").await?.ok_or_else(|| Doubt::Malformed {
-            method: "eth_getBlockByNumber",
-            what: "no latest block".to_owned(),
-        })?;
+        let best = self
+            .tagged("latest")
+            .await?
+            .ok_or_else(|| Doubt::Malformed { method: "eth_getBlockByNumber", what: "no latest block".to_owned() })?;
         if finalized.is_some_and(|last| last.height > best.height) {
             let what = "the finalized block is above the head".to_owned();
             return Err(Doubt::Malformed { method: "eth_getBlockByNumber", what });
@@ -297,7 +294,7 @@ impl EvmSource {
 fn is_unsupported(doubt: &Doubt) -> bool {
     let Doubt::Refused { code, message, .. } = doubt else { return false };
     let text = message.to_lowercase();
-    let says = ["not supported", "unsupported", "not available", "does not exist", "method not found", "invalid block"];
+    let says = ["not supported", "unsupported", "method not found"];
     matches!(code, -32601 | -32602 | -32004) || says.iter().any(|word| text.contains(word))
 }
 
@@ -306,8 +303,15 @@ fn is_unsupported(doubt: &Doubt) -> bool {
 fn missing_or(doubt: Doubt, height: Height) -> Doubt {
     let Doubt::Refused { code, message, .. } = &doubt else { return doubt };
     let text = message.to_lowercase();
-    let says =
-        ["unknown block", "not found", "beyond current head", "blockoutofrange", "out of range", "pruned", "missing trie"];
+    let says = [
+        "unknown block",
+        "not found",
+        "beyond current head",
+        "blockoutofrange",
+        "out of range",
+        "pruned",
+        "missing trie",
+    ];
     let is_missing = *code == 4444 || (*code != -32601 && says.iter().any(|word| text.contains(word)));
     if is_missing { Doubt::Missing(height) } else { doubt }
 }

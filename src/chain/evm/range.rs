@@ -79,9 +79,7 @@ impl EvmSource {
         }
         match logs.next() {
             None => Ok(()),
-            Some(log) => {
-                Err(Doubt::ForeignLog(format!("block {} is outside the range asked for", log.block_number.0)))
-            }
+            Some(log) => Err(Doubt::ForeignLog(format!("block {} is outside the range asked for", log.block_number.0))),
         }
     }
 

@@ -208,7 +208,9 @@ mod tests {
         for (text, number) in [("0x0", 0), ("0x1", 1), ("0xAb", 171), ("0xffffffffffffffff", u64::MAX)] {
             assert_eq!(quantity(text), Ok(number));
         }
-        for text in ["", "0x", "1", "0x00", "0x01", "-0x1", "0x-1", "0x+1", "0x1.0", "0xg", "0x10000000000000000", " 0x1"] {
+        for text in
+            ["", "0x", "1", "0x00", "0x01", "-0x1", "0x-1", "0x+1", "0x1.0", "0xg", "0x10000000000000000", " 0x1"]
+        {
             assert!(quantity(text).is_err(), "{text}");
         }
         assert!(serde_json::from_str::<Quantity>("1").is_err());

@@ -6,8 +6,8 @@ use super::Pool;
 use crate::{
     chain::{ChainSource, Doubt, SourceError},
     domain::{
-        Block, BlockRef, Deposit, DepositId, DepositState, EventVersion, Family, Header, Height, Reason,
-        Transfer, UserMark,
+        Block, BlockRef, Deposit, DepositId, DepositState, EventVersion, Family, Header, Height, Reason, Transfer,
+        UserMark,
     },
 };
 
@@ -23,7 +23,10 @@ impl<S: ChainSource> Pool<S> {
     ) -> Result<Vec<Block>, SourceError> {
         let second = async {
             let witness = self.ready().get(1).copied()?;
-            self.ask(witness, &|source: &S| source.blocks(from, to, near_head)).await.ok().map(|blocks| (witness, blocks))
+            self.ask(witness, &|source: &S| source.blocks(from, to, near_head))
+                .await
+                .ok()
+                .map(|blocks| (witness, blocks))
         };
         let (first, second) = join(self.first_good(|source| source.blocks(from, to, near_head)), second).await;
         let (teller, told) = first?;
@@ -115,7 +118,11 @@ impl<S: ChainSource> Pool<S> {
     }
 
     fn disagreement(&self, teller: usize, witness: usize, told: &[Block], seen: &[Block]) -> SourceError {
-        let at = told.iter().zip(seen).find(|(told, seen)| told != seen).map(|(told, seen)| (told.header.at, seen.header.at));
+        let at = told
+            .iter()
+            .zip(seen)
+            .find(|(told, seen)| told != seen)
+            .map(|(told, seen)| (told.header.at, seen.header.at));
         let names = (self.endpoints[teller].source.name(), self.endpoints[witness].source.name());
         let what = at.map_or_else(
             || format!("{} and {} tell of different heights", names.0, names.1),
@@ -147,4 +154,3 @@ fn lacks(blocks: &[Block], other: &[Block]) -> Vec<Lack> {
     });
     missing.collect()
 }
-

@@ -92,14 +92,7 @@ impl<S: ChainSource> Endpoint<S> {
 
     /// Keeps the doubt and, if `rests`, begins a rest: doubled with each failure in a row, plus up to a quarter so that
     /// endpoints do not come back in step, and never shorter than what the endpoint asked for, up to the cap.
-    pub(super) fn failed(
-        &self,
-        error: &SourceError,
-        rests: bool,
-        settings: &PoolSettings,
-        jitter: u64,
-        now: Instant,
-    ) {
+    pub(super) fn failed(&self, error: &SourceError, rests: bool, settings: &PoolSettings, jitter: u64, now: Instant) {
         let mut health = self.health();
         health.last = Some(error.clone());
         if !rests {

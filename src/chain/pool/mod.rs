@@ -7,6 +7,8 @@
 
 mod agree;
 mod health;
+#[cfg(test)]
+mod tests;
 mod vote;
 
 use std::{
@@ -17,11 +19,11 @@ use std::{
 
 use futures::future::join_all;
 
+use self::health::Endpoint;
 pub use self::{
     health::EndpointStatus,
     vote::{EvidenceVerdict, ForkVote},
 };
-use self::health::Endpoint;
 use super::{Advice, ChainSource, Doubt, Identity, SourceError};
 use crate::domain::{Address, Block, BlockRef, Head, Header, Height, NetworkId};
 

@@ -74,7 +74,9 @@ impl<S: ChainSource> Pool<S> {
         let answer = self.ask(i, &|source: &S| receipt(source, deposit.clone())).await;
         match answer {
             Ok(Some(evidence)) if evidence.supports(deposit) => Word::Supports(evidence),
-            Ok(Some(evidence)) => Word::Contradicts(format!("{name} has the transfer in another form or in block {}", evidence.at)),
+            Ok(Some(evidence)) => {
+                Word::Contradicts(format!("{name} has the transfer in another form or in block {}", evidence.at))
+            }
             Ok(None) => self.absence(i, deposit).await,
             Err(error) => Word::Nothing(error),
         }
@@ -95,9 +97,9 @@ impl<S: ChainSource> Pool<S> {
 
     pub(super) async fn fork_vote(&self, at: BlockRef) -> ForkVote {
         let asked = self.ready().into_iter().filter(|i| !self.endpoints[*i].is_lagging());
-        let answers = join_all(asked.map(|i| async move {
-            self.ask(i, &|source: &S| source.headers(at.height, at.height)).await
-        }));
+        let answers = join_all(
+            asked.map(|i| async move { self.ask(i, &|source: &S| source.headers(at.height, at.height)).await }),
+        );
         let mut vote = ForkVote::default();
         for answer in answers.await {
             match answer {
