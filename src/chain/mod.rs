@@ -5,6 +5,8 @@ pub mod evm;
 pub mod http;
 pub mod jsonrpc;
 pub mod pool;
+#[cfg(test)]
+mod scripted;
 
 use std::future::Future;
 

@@ -7,6 +7,8 @@
 mod check;
 mod decode;
 mod range;
+#[cfg(test)]
+mod tests;
 
 mod wire;
 
@@ -292,7 +294,7 @@ impl EvmSource {
 fn is_unsupported(doubt: &Doubt) -> bool {
     let Doubt::Refused { code, message, .. } = doubt else { return false };
     let text = message.to_lowercase();
-    let says = ["not supported", "unsupported", "not available", "does not exist", "method not found", "invalid block"];
+    let says = ["not supported", "unsupported", "method not found"];
     matches!(code, -32601 | -32602 | -32004) || says.iter().any(|word| text.contains(word))
 }
 

@@ -7,6 +7,8 @@
 
 mod agree;
 mod health;
+#[cfg(test)]
+mod tests;
 mod vote;
 
 use std::{
