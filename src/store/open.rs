@@ -55,8 +55,8 @@ pub(super) fn in_memory(engine: &MemoryEngine, row: &mut dyn FnMut(LoadedRow)) -
 }
 
 fn assemble(engine: Box<dyn Engine>, meta: Meta, seal: Seal, files: Option<(Witness, StoreLock)>) -> Store {
-    let (witness, _lock) = files.unzip();
-    let shared = Shared { engine, last: RwLock::new(seal), failed: AtomicBool::new(false), _lock };
+    let (witness, lock) = files.unzip();
+    let shared = Shared { engine, last: RwLock::new(seal), failed: AtomicBool::new(false), _lock: lock };
     Store { shared: Arc::new(shared), group: Group::default(), meta, witness }
 }
 
