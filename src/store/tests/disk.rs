@@ -64,8 +64,10 @@ fn everything_is_there_after_closing() {
     let rows = rows_of(&store);
     drop(store);
 
+    assert!(!is_opening());
     let mut kinds = Vec::new();
     let store = Store::open(&place.options(), |row| {
+        assert!(is_opening());
         kinds.push(match row {
             LoadedRow::Holding(found) => {
                 assert_eq!(found, holding("shop", 1));
@@ -83,6 +85,7 @@ fn everything_is_there_after_closing() {
         });
     })
     .unwrap();
+    assert!(!is_opening());
     assert_eq!(rows_of(&store), rows);
     assert_eq!(store.reader().sequence(), last);
     assert_eq!(store.reader().cursor(&network()).unwrap(), Some(cursor));
