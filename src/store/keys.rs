@@ -116,7 +116,7 @@ impl Table {
 }
 
 /// The bytes of a key, or of the beginning all keys of a range share.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(Vec<u8>);
 
 impl Key {

@@ -104,14 +104,12 @@ impl Scan<'_> {
         for table in Table::ALL {
             let (sealed, found) = (seal.tallies.of(table), self.found.of(table));
             if found != sealed {
-                let what = if found.rows == sealed.rows { "with other content" } else { "" };
-                return Err(StoreError::damaged(format!(
-                    "table {} holds {} rows {what} where commit {} sealed {}",
-                    table.word(),
-                    found.rows,
-                    seal.sequence,
-                    sealed.rows,
-                )));
+                let fault = if found.rows == sealed.rows {
+                    format!("the {} rows of table {} are not those", found.rows, table.word())
+                } else {
+                    format!("table {} holds {} rows, not the {}", table.word(), found.rows, sealed.rows)
+                };
+                return Err(StoreError::damaged(format!("{fault} that commit {} sealed", seal.sequence)));
             }
             if table.is_index() && self.derived.of(table) != found {
                 return Err(StoreError::damaged(format!("index {} does not fit its rows", table.word())));

@@ -46,6 +46,7 @@ use self::{
 pub use self::{
     engine::{EngineError, Fault, MemoryEngine},
     error::StoreError,
+    open::is_opening,
     read::{DepositPosition, Reader},
 };
 use crate::{
@@ -180,22 +181,27 @@ impl Store {
     pub fn commit(&mut self) -> Result<Durable, StoreError> {
         self.shared.healthy()?;
         let mut batch = self.group.batch();
-        let mut last = self.shared.last.write().unwrap_or_else(PoisonError::into_inner);
-        if !batch.is_empty() {
-            let next = last.next(&self.group.replaced(), &batch);
-            batch.push((Key::seal().into_bytes(), Some(next.encode())));
-            let applied = self.shared.engine.apply(&batch).and_then(|()| match &mut self.witness {
-                Some(witness) => mark(witness, &self.meta, &next),
-                None => Ok(()),
-            });
-            if let Err(source) = applied {
-                self.shared.poison();
-                return Err(StoreError::NotDurable { sequence: next.sequence, source });
-            }
-            *last = next;
+        if batch.is_empty() {
+            self.group.clear();
+            return Ok(Durable { sequence: self.shared.seal().sequence });
         }
+        let next = self.shared.seal().next(&self.group.replaced(), &batch);
+        batch.push((Key::seal().into_bytes(), Some(next.encode())));
+        let sequence = next.sequence;
+
+        let mut last = self.shared.last.write().unwrap_or_else(PoisonError::into_inner);
+        let applied = self.shared.engine.apply(&batch).and_then(|()| match &mut self.witness {
+            Some(witness) => mark(witness, &self.meta, &next),
+            None => Ok(()),
+        });
+        if let Err(source) = applied {
+            self.shared.poison();
+            return Err(StoreError::NotDurable { sequence, source });
+        }
+        *last = next;
+        drop(last);
         self.group.clear();
-        Ok(Durable { sequence: last.sequence })
+        Ok(Durable { sequence })
     }
 
     /// An app: the group's row over the committed one. So for every read below.

@@ -4,6 +4,7 @@
 //! sled, the first row, the full scan, the witness again, the side files.
 
 use std::{
+    cell::Cell,
     path::Path,
     sync::{Arc, RwLock, atomic::AtomicBool},
 };
@@ -21,8 +22,26 @@ use super::{
     witness::Witness,
 };
 
+thread_local! {
+    static OPENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside [`Store::open`]. sled may panic on damaged files; in a build that aborts on panic
+/// nobody can catch that, so the process's panic hook asks here, and if so says that the store is damaged and exits
+/// with the code of a refusal, 65.
+pub fn is_opening() -> bool {
+    OPENING.get()
+}
+
 /// See [`Store::open`].
 pub(super) fn on_disk(options: &StoreOptions, row: &mut dyn FnMut(LoadedRow)) -> Result<Store, StoreError> {
+    OPENING.set(true);
+    let opened = open_and_check(options, row);
+    OPENING.set(false);
+    opened
+}
+
+fn open_and_check(options: &StoreOptions, row: &mut dyn FnMut(LoadedRow)) -> Result<Store, StoreError> {
     let dir = options.dir.as_path();
     durable::private_dir(dir)?;
     let lock = StoreLock::take(dir)?;
@@ -55,8 +74,8 @@ pub(super) fn in_memory(engine: &MemoryEngine, row: &mut dyn FnMut(LoadedRow)) -
 }
 
 fn assemble(engine: Box<dyn Engine>, meta: Meta, seal: Seal, files: Option<(Witness, StoreLock)>) -> Store {
-    let (witness, _lock) = files.unzip();
-    let shared = Shared { engine, last: RwLock::new(seal), failed: AtomicBool::new(false), _lock };
+    let (witness, lock) = files.unzip();
+    let shared = Shared { engine, last: RwLock::new(seal), failed: AtomicBool::new(false), _lock: lock };
     Store { shared: Arc::new(shared), group: Group::default(), meta, witness }
 }
 

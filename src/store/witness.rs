@@ -183,3 +183,12 @@ impl Witness {
         StoreError::BehindWitness { store, witness: mark.sequence, path: self.path.clone() }
     }
 }
+
+#[cfg(test)]
+impl Witness {
+    /// Takes away the right to write, as a disk that turned read-only would.
+    pub(super) fn make_read_only(&mut self) {
+        let (file, ..) = self.open.as_mut().unwrap();
+        *file = File::open(&self.path).unwrap();
+    }
+}

@@ -1,0 +1,220 @@
+//! Any row at all, as far as the domain lets it be built.
+
+use proptest::{collection::vec, option, prelude::*};
+
+use super::*;
+use crate::{
+    domain::{Attempt, OrderLine, OrderState, Outcome, Watch},
+    store::codec::Row,
+};
+
+fn name() -> impl Strategy<Value = AppId> {
+    "[A-Za-z0-9_-]{1,64}".prop_map(|text| text.parse().unwrap())
+}
+
+fn slug() -> impl Strategy<Value = NetworkId> {
+    "[a-z0-9-]{1,32}".prop_map(|text| text.parse().unwrap())
+}
+
+fn order_id() -> impl Strategy<Value = OrderId> {
+    "[^\\p{Cc}]{1,64}".prop_map(|text| OrderId::parse(&text).unwrap())
+}
+
+fn user_mark() -> impl Strategy<Value = UserMark> {
+    "[^\\p{Cc}]{0,64}".prop_map(|text| UserMark::parse(&text).unwrap())
+}
+
+fn event_id() -> impl Strategy<Value = EventId> {
+    "[A-Za-z0-9_-]{1,64}".prop_map(|text| EventId::parse(&text).unwrap())
+}
+
+fn notify_url() -> impl Strategy<Value = NotifyUrl> {
+    "https://[a-z]{1,20}/[a-z?=&%é]{0,100}".prop_map(|text| url(&text))
+}
+
+fn any_address() -> impl Strategy<Value = Address> {
+    any::<[u8; 20]>().prop_map(Address)
+}
+
+fn any_amount() -> impl Strategy<Value = TokenAmount> {
+    any::<[u8; 32]>().prop_map(|bytes| TokenAmount::from_bytes(&bytes))
+}
+
+fn millis() -> impl Strategy<Value = Millis> {
+    any::<u64>().prop_map(Millis)
+}
+
+fn any_block() -> impl Strategy<Value = BlockRef> {
+    (any::<u64>(), any::<[u8; 32]>())
+        .prop_map(|(height, hash)| BlockRef { height: Height(height), hash: BlockHash(hash) })
+}
+
+fn deposit_id() -> impl Strategy<Value = DepositId> {
+    (slug(), any::<[u8; 32]>(), any_address(), any::<u32>()).prop_map(|(network, tx, token, ordinal)| DepositId {
+        network,
+        tx: TxHash(tx),
+        token,
+        ordinal: LogOrdinal(ordinal),
+    })
+}
+
+fn app_row() -> impl Strategy<Value = Row> {
+    let key = (vec(any::<u8>(), 24..=64), option::of(millis()))
+        .prop_map(|(key, until)| LiveKey { key: SigningKey::new(key).unwrap(), until });
+    (name(), notify_url(), vec("[a-z.]{1,40}", 0..4), vec(key, 0..=2), millis()).prop_map(
+        |(id, notify_url, notify_hosts, keys, created)| {
+            Row::App(App { id, protocol: Protocol::StandardWebhooks, notify_url, notify_hosts, keys, created })
+        },
+    )
+}
+
+fn order_row() -> impl Strategy<Value = Row> {
+    let line = (slug(), any_address(), any::<u64>()).prop_map(|(network, token, from)| OrderLine {
+        network,
+        token,
+        effective_from: Height(from),
+    });
+    let state = prop_oneof![
+        Just(OrderState::Open),
+        deposit_id().prop_map(OrderState::Paid),
+        deposit_id().prop_map(OrderState::Reversed),
+        Just(OrderState::Cancelled)
+    ];
+    let names = (name(), order_id(), user_mark(), option::of("[^\\p{Cc}]{0,64}"));
+    (names, any_address(), vec(line, 0..8), any_amount(), option::of(notify_url()), millis(), state).prop_map(
+        |((app, id, user_mark, username), address, lines, expected, notify_url, created, state)| {
+            Row::Order(Order { app, id, user_mark, username, address, lines, expected, notify_url, created, state })
+        },
+    )
+}
+
+fn holding_row() -> impl Strategy<Value = Row> {
+    let watch = option::of(any::<u64>().prop_map(|from| Watch { effective_from: Height(from) }));
+    (slug(), any_address(), name(), user_mark(), watch, option::of(order_id()), millis()).prop_map(
+        |(network, address, app, user_mark, standing, open_order, created)| {
+            Row::Holding(Holding { network, address, app, user_mark, standing, open_order, created })
+        },
+    )
+}
+
+fn cursor_row() -> impl Strategy<Value = Row> {
+    (slug(), any_block(), any::<u64>(), any::<u64>(), option::of(any_block())).prop_map(
+        |(network, tip, time, peak, finalized)| {
+            Row::Cursor(network, Cursor { tip, tip_time: Timestamp(time), peak: Height(peak), finalized })
+        },
+    )
+}
+
+fn header_row() -> impl Strategy<Value = Row> {
+    (slug(), any_block(), any::<[u8; 32]>(), any::<u64>()).prop_map(|(network, at, parent, time)| {
+        Row::Header(network, Header { at, parent: BlockHash(parent), time: Timestamp(time) })
+    })
+}
+
+fn deposit_row() -> impl Strategy<Value = Row> {
+    use DepositState::{Confirmed, Detected, Finalized, Orphaned, Unmatched};
+    use Reason::{BelowMinimum, Duplicate, Matched, NoOpenOrder, Over, Pending, Reversed, SelfTransfer, Under};
+    let states = prop::sample::select(vec![Detected, Confirmed, Finalized, Unmatched, Orphaned]);
+    let reasons = prop::sample::select(vec![
+        Pending,
+        Matched,
+        Under,
+        Over,
+        Duplicate,
+        NoOpenOrder,
+        BelowMinimum,
+        SelfTransfer,
+        Reversed,
+    ]);
+    let families = prop::sample::select(vec![Family::Evm, Family::Tron]);
+    let who = (any_address(), any_address(), name(), user_mark(), option::of(order_id()));
+    let when = (any_block(), any::<u64>(), any::<u64>(), any::<u32>(), any::<bool>());
+    (deposit_id(), families, who, any_amount(), when, states, reasons).prop_map(
+        |(id, family, (from, to, app, user_mark, order), amount, when, state, reason)| {
+            let (included_at, time, first_seen, version, unmatched_told) = when;
+            Row::Deposit(Deposit {
+                id,
+                family,
+                from,
+                to,
+                amount,
+                included_at,
+                block_time: Timestamp(time),
+                state,
+                version: EventVersion(version),
+                unmatched_told,
+                first_seen: Height(first_seen),
+                app,
+                user_mark,
+                order,
+                reason,
+            })
+        },
+    )
+}
+
+fn notification_row() -> impl Strategy<Value = Row> {
+    let state = prop_oneof![
+        Just(NotificationState::Waiting),
+        millis().prop_map(NotificationState::Due),
+        millis().prop_map(NotificationState::Delivered),
+        millis().prop_map(NotificationState::DeadLetter)
+    ];
+    let links = (option::of(event_id()), option::of(event_id()));
+    (event_id(), name(), notify_url(), vec(any::<u8>(), 0..2560), millis(), any::<u32>(), state, links).prop_map(
+        |(id, app, url, body, created, attempts, state, (after, then))| {
+            Row::Notification(Notification {
+                id,
+                app,
+                url,
+                protocol: Protocol::StandardWebhooks,
+                body,
+                created,
+                attempts: AttemptNo(attempts),
+                state,
+                after,
+                then,
+            })
+        },
+    )
+}
+
+fn attempt_row() -> impl Strategy<Value = Row> {
+    let outcome = prop_oneof![
+        Just(Outcome::Accepted),
+        Just(Outcome::Gone),
+        (option::of(any::<u64>()), any::<bool>())
+            .prop_map(|(retry_after_s, slow_down)| Outcome::Refused { retry_after_s, slow_down }),
+        Just(Outcome::Unreachable),
+        Just(Outcome::Blocked)
+    ];
+    let texts = (".{0,200}", ".{0,200}");
+    (event_id(), any::<u32>(), millis(), any::<u64>(), option::of(any::<u16>()), outcome, texts).prop_map(
+        |(event, number, started, took_ms, status, outcome, (detail, excerpt))| {
+            Row::Attempt(Attempt {
+                event,
+                number: AttemptNo(number),
+                started,
+                took_ms,
+                status,
+                outcome,
+                detail,
+                excerpt,
+            })
+        },
+    )
+}
+
+/// Any row.
+pub(super) fn row() -> impl Strategy<Value = Row> {
+    prop_oneof![
+        app_row(),
+        order_row(),
+        holding_row(),
+        cursor_row(),
+        header_row(),
+        deposit_row(),
+        notification_row(),
+        attempt_row()
+    ]
+}
