@@ -318,3 +318,6 @@ fn label_reason(error: LabelError) -> &'static str {
         LabelError::Control => "CONTROL_CHARACTER",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures::{Stream, StreamExt};
@@ -25,6 +26,9 @@ use tonic::transport::server::Connected;
 const SOCKET_MODE: u32 = 0o660;
 /// Connections at once, over both listeners; more wait in the kernel's queue.
 pub(super) const CONNECTIONS_MAX: usize = 10_000;
+
+/// Pause after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +124,10 @@ pub(super) fn with_room<IO: Send + 'static>(
     incoming.then(move |accepted| {
         let room = Arc::clone(&room);
         async move {
+            if accepted.is_err() {
+                // Out of descriptors, most likely: without a pause we would ask again at once, and for ever.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
             let io = accepted?;
             let permit = room.acquire_owned().await.map_err(io::Error::other)?;
             Ok(Counted { io, _permit: permit })

@@ -151,6 +151,7 @@ impl Problem {
     }
 
     /// The code.
+    #[cfg(test)]
     pub(super) fn code(&self) -> Code {
         self.0.code
     }
@@ -213,5 +214,56 @@ impl From<Refusal> for Problem {
             }
             Refusal::Invalid(_) => Self::new(Code::InvalidArgument, "BEYOND_LIMITS", text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_who_why_and_what_next() {
+        let busy = Refusal::Busy { retry_after: Duration::from_millis(50) };
+        let status = Status::from(Problem::from(busy));
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.domain.as_str(), info.reason.as_str()), ("depositd", "WRITER_BUSY"));
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_millis(50)));
+    }
+
+    #[test]
+    fn every_refusal_has_a_code_and_a_reason() {
+        let network = || "ethereum-mainnet".parse().unwrap();
+        let name = || "o-1".to_owned();
+        for (refusal, code, reason) in [
+            (Refusal::Stopping, Code::Unavailable, "STOPPING"),
+            (Refusal::NetworkNotReady { network: network() }, Code::Unavailable, "NETWORK_NOT_READY"),
+            (Refusal::UnknownNetwork { network: network() }, Code::InvalidArgument, "UNKNOWN_NETWORK"),
+            (Refusal::NotFound { what: "app", name: name() }, Code::NotFound, "APP_NOT_FOUND"),
+            (Refusal::NotFound { what: "order", name: name() }, Code::NotFound, "ORDER_NOT_FOUND"),
+            (Refusal::AlreadyExists { what: "order", name: name() }, Code::AlreadyExists, "ORDER_EXISTS"),
+            (Refusal::AddressTaken { network: network() }, Code::FailedPrecondition, "ADDRESS_TAKEN"),
+            (Refusal::AddressBusy { network: network() }, Code::FailedPrecondition, "ADDRESS_BUSY"),
+            (Refusal::Stale(name()), Code::Aborted, "STALE"),
+            (Refusal::Invalid(name()), Code::InvalidArgument, "BEYOND_LIMITS"),
+        ] {
+            let status = Status::from(Problem::from(refusal));
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((status.code(), info.reason.as_str()), (code, reason));
+        }
+    }
+
+    #[test]
+    fn many_violations_still_fit_into_headers() {
+        let bad = |n| Violation {
+            field: format!("orders[{n}].address"),
+            reason: "ADDRESS_FORM".into(),
+            text: "x".repeat(80),
+        };
+        let status = Status::from(Problem::fields((0..1000).map(bad).collect()));
+        assert!(status.details().len() < 6000, "{}", status.details().len());
+        assert!(status.message().ends_with("(and 999 more)"), "{}", status.message());
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), VIOLATIONS_MAX);
     }
 }
