@@ -4,20 +4,16 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use crate::domain::AppId;
 
-use super::{
-    endpoint::short_name,
-    sheet::Section,
-    store::read_path,
-};
+use super::{endpoint::short_name, sheet::Section, store::read_path};
 
 /// What a token's holder may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Register and cancel orders, watch and unwatch addresses.
-    OrdersWrite,
-    /// Read everything of its app.
+    Orders,
+    /// Read everything its app may see.
     Read,
-    /// Everything, including apps and secrets.
+    /// Create apps and rotate their secrets. Scopes do not imply each other.
     Admin,
 }
 
@@ -25,13 +21,13 @@ impl Scope {
     /// Its word in the configuration.
     pub fn word(self) -> &'static str {
         match self {
-            Self::OrdersWrite => "orders:write",
+            Self::Orders => "orders",
             Self::Read => "read",
             Self::Admin => "admin",
         }
     }
 
-    const ALL: [Self; 3] = [Self::OrdersWrite, Self::Read, Self::Admin];
+    const ALL: [Self; 3] = [Self::Orders, Self::Read, Self::Admin];
 }
 
 /// A bearer token for callers over TCP; only its hash is known.

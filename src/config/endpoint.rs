@@ -29,7 +29,9 @@ impl NodeUrl {
             return Err("must begin with https:// or http://".to_owned());
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not carry a user name or password: put the key into a file and name it in `key_file`".to_owned());
+            return Err(
+                "must not carry a user name or password: put the key into a file and name it in `key_file`".to_owned()
+            );
         }
         if url.fragment().is_some() {
             return Err("must not have a fragment".to_owned());

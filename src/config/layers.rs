@@ -169,8 +169,11 @@ impl Environment {
     pub(super) fn variable_of(&self, key: &str) -> Option<Place> {
         let below = format!("{key}.");
         let near = |(path, name): (&String, &String)| {
-            (path == key || path.starts_with(&below) || key.starts_with(&format!("{path}.")) || key.starts_with(&format!("{path}[")))
-                .then(|| Place::Variable(name.clone()))
+            (path == key
+                || path.starts_with(&below)
+                || key.starts_with(&format!("{path}."))
+                || key.starts_with(&format!("{path}[")))
+            .then(|| Place::Variable(name.clone()))
         };
         self.names.iter().find_map(near)
     }

@@ -118,8 +118,8 @@ fn interpret(
     variables: Vec<(String, String)>,
     vault: Vault,
 ) -> (Result<Config, ConfigErrors>, BTreeSet<String>) {
-    let defaults =
-        Document::parse(Path::new("default.toml"), DEFAULT_TOML).expect("the compiled-in defaults are TOML; a test parses them");
+    let defaults = Document::parse(Path::new("default.toml"), DEFAULT_TOML)
+        .expect("the compiled-in defaults are TOML; a test parses them");
     let file = match file.map(|(path, text)| Document::parse(path, text)).transpose() {
         Ok(file) => file,
         Err(errors) => return (Err(ConfigErrors::sorted(errors)), BTreeSet::new()),

@@ -39,7 +39,7 @@ mod tests {
             ("chainid", Some("chain_id")),
             ("chain-id", Some("chain_id")),
             ("urll", Some("url")),
-            ("poll_interval", None),
+            ("poll_interval", Some("poll_interval_ms")),
             ("poll_intervall_ms", Some("poll_interval_ms")),
             ("bananas", None),
         ] {

@@ -112,7 +112,9 @@ impl EgressConfig {
         let deny = read_ranges(&mut section, "deny");
         let nat64 = section.flag("nat64");
         if allow_insecure_loopback == Some(true) {
-            section.sheet().warn("egress.allow_insecure_loopback: receivers over http and on this host are reached".into());
+            section
+                .sheet()
+                .warn("egress.allow_insecure_loopback: receivers over http and on this host are reached".into());
         }
         for range in allow.iter().flatten() {
             section.sheet().warn(format!("egress.allow: receivers in {range} are reached"));

@@ -15,8 +15,23 @@ const OTHERS: u32 = 0o077;
 
 /// Names under which people try to write a secret.
 const SECRET_NAMES: [&str; 17] = [
-    "secret", "secrets", "api_key", "apikey", "api-key", "key", "access_key", "access_token", "auth_token", "token",
-    "bearer", "password", "passwd", "private_key", "seed", "mnemonic", "signing_key",
+    "secret",
+    "secrets",
+    "api_key",
+    "apikey",
+    "api-key",
+    "key",
+    "access_key",
+    "access_token",
+    "auth_token",
+    "token",
+    "bearer",
+    "password",
+    "passwd",
+    "private_key",
+    "seed",
+    "mnemonic",
+    "signing_key",
 ];
 
 /// Whether a key of this name would hold a secret in plain text.

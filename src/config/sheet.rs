@@ -27,13 +27,7 @@ pub(super) struct Sheet {
 
 impl Sheet {
     pub(super) fn new(layers: Layers, vault: Vault) -> Self {
-        Self {
-            layers,
-            vault,
-            errors: RefCell::default(),
-            warnings: RefCell::default(),
-            asked: RefCell::default(),
-        }
+        Self { layers, vault, errors: RefCell::default(), warnings: RefCell::default(), asked: RefCell::default() }
     }
 
     /// The whole tree.
@@ -329,7 +323,8 @@ impl<'a> Section<'a> {
             };
             if secret::names_a_secret(key) {
                 let help = self.known.iter().find(|known| known.ends_with("_file"));
-                let help = help.map(|known| format!("write it into a file of mode 0600 and name that file in `{known}`"));
+                let help =
+                    help.map(|known| format!("write it into a file of mode 0600 and name that file in `{known}`"));
                 self.sheet.report(place, &path, "a secret is never written into the configuration".to_owned(), help);
                 continue;
             }
@@ -347,11 +342,8 @@ fn item_text(item: &Value) -> Option<String> {
     match item {
         Value::String(_, text) => Some(text.clone()),
         Value::Num(_, Num::I128(number)) => Some(number.to_string()),
-        Value::Num(..)
-        | Value::Char(..)
-        | Value::Bool(..)
-        | Value::Empty(..)
-        | Value::Dict(..)
-        | Value::Array(..) => None,
+        Value::Num(..) | Value::Char(..) | Value::Bool(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => {
+            None
+        }
     }
 }
