@@ -1,0 +1,148 @@
+//! `AddressService`.
+
+use futures::{StreamExt, stream};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, answer,
+    auth::Caller,
+    convert::Form,
+    door::caller_of,
+    orders::{BATCH_IN_FLIGHT, batch_len, seen_app},
+    page,
+    proto::v1::{self, address_service_server::AddressService, batch_watch_addresses_result::Result as ItemResult},
+    status::Problem,
+};
+use crate::{
+    domain::{Address, Holding, NetworkId},
+    writer::handle::{NewWatch, Refusal},
+};
+
+/// How often an item of a batch tries again when the writer is busy.
+const BUSY_TRIES_MAX: u32 = 40;
+
+impl Api {
+    fn watched(&self, holdings: &[Holding]) -> v1::WatchAddressResponse {
+        let addresses = holdings.iter().map(|holding| answer::holding(&self.0.networks, holding));
+        v1::WatchAddressResponse { addresses: addresses.collect() }
+    }
+
+    /// Checks requests, all of them before any is answered for. `prefix` names the fields of the n-th.
+    fn check_watches(
+        &self,
+        caller: &Caller,
+        requests: &[v1::WatchAddressRequest],
+        prefix: impl Fn(usize) -> String,
+    ) -> Result<Vec<NewWatch>, Problem> {
+        let mut form = Form::default();
+        let mut watches = Vec::with_capacity(requests.len());
+        for (place, request) in requests.iter().enumerate() {
+            form.at(prefix(place));
+            watches.extend(form.watch(&self.0.networks, request));
+        }
+        form.finish()?;
+        watches.iter().try_for_each(|watch| caller.must_see(&watch.app))?;
+        Ok(watches)
+    }
+
+    /// One address of a batch: a full queue is waited for.
+    async fn watch_patiently(&self, watch: NewWatch) -> Result<Vec<Holding>, Problem> {
+        let mut tries = 0;
+        loop {
+            match self.0.writer.watch_address(watch.clone()).await {
+                Err(Refusal::Busy { retry_after }) if tries < BUSY_TRIES_MAX => {
+                    tries += 1;
+                    tokio::time::sleep(retry_after).await;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AddressService for Api {
+    async fn watch_address(
+        &self,
+        request: Request<v1::WatchAddressRequest>,
+    ) -> Result<Response<v1::WatchAddressResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let checked = self.check_watches(&caller, &[request.into_inner()], |_| String::new())?;
+        let watch = checked.into_iter().next().ok_or_else(Problem::stopping)?;
+        let holdings = self.0.writer.watch_address(watch).await.map_err(Problem::from)?;
+        Ok(Response::new(self.watched(&holdings)))
+    }
+
+    async fn batch_watch_addresses(
+        &self,
+        request: Request<v1::BatchWatchAddressesRequest>,
+    ) -> Result<Response<v1::BatchWatchAddressesResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let requests = request.into_inner().watches;
+        batch_len("watches", requests.len())?;
+        let watches = self.check_watches(&caller, &requests, |place| format!("watches[{place}]."))?;
+        let results = stream::iter(watches)
+            .map(|watch| self.watch_patiently(watch))
+            .buffered(BATCH_IN_FLIGHT)
+            .map(|outcome| {
+                let result = match outcome {
+                    Ok(holdings) => ItemResult::Watched(self.watched(&holdings)),
+                    Err(problem) => ItemResult::Error(problem.item()),
+                };
+                v1::BatchWatchAddressesResult { result: Some(result) }
+            })
+            .collect()
+            .await;
+        Ok(Response::new(v1::BatchWatchAddressesResponse { results }))
+    }
+
+    async fn list_addresses(
+        &self,
+        request: Request<v1::ListAddressesRequest>,
+    ) -> Result<Response<v1::ListAddressesResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let size = page::size(asked.page_size)?;
+        let app = seen_app(&caller, &asked.app_id)?;
+        let question = ["addresses", asked.app_id.as_str()];
+        let after = self.0.pager.position(&question, &asked.page_token)?.and_then(|bytes| place(&bytes));
+        let read = self.read(move |reader| {
+            let after = after.as_ref().map(|(network, address)| (network, *address));
+            reader.holdings(&app, after, size + 1)
+        });
+        let mut holdings = read.await?;
+        let more = page::cut(&mut holdings, size);
+        let last = holdings.last().filter(|_| more).map(|holding| {
+            let position = [&holding.address.0, holding.network.as_str().as_bytes()].concat();
+            self.0.pager.token(&question, &position)
+        });
+        Ok(Response::new(v1::ListAddressesResponse {
+            addresses: holdings.iter().map(|holding| answer::holding(&self.0.networks, holding)).collect(),
+            next_page_token: last.unwrap_or_default(),
+        }))
+    }
+
+    async fn unwatch_address(
+        &self,
+        request: Request<v1::UnwatchAddressRequest>,
+    ) -> Result<Response<v1::UnwatchAddressResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let mut form = Form::default();
+        let app = form.app_id(&asked.app_id);
+        let place = form.place(&self.0.networks, &asked.network, &asked.address);
+        form.finish()?;
+        let (app, (network, address)) = app.zip(place).ok_or_else(|| Problem::not_found("address", ""))?;
+        if !caller.sees(&app) {
+            return Err(Problem::not_found("address", &asked.address).into());
+        }
+        let holding = self.0.writer.unwatch_address(app, network, address).await.map_err(Problem::from)?;
+        Ok(Response::new(v1::UnwatchAddressResponse { address: Some(answer::holding(&self.0.networks, &holding)) }))
+    }
+}
+
+/// A position in a list of addresses: 20 bytes and the network's slug.
+fn place(position: &[u8]) -> Option<(NetworkId, Address)> {
+    let (address, network) = position.split_first_chunk::<20>()?;
+    Some((std::str::from_utf8(network).ok()?.parse().ok()?, Address(*address)))
+}

@@ -1,0 +1,144 @@
+//! `AppService`.
+
+use tonic::{Request, Response, Status};
+
+use super::{
+    Api, answer,
+    auth::Caller,
+    convert::{Form, allowed_hosts, secret_text},
+    door::caller_of,
+    orders::seen_app,
+    page,
+    proto::v1::{self, app_service_server::AppService},
+    status::Problem,
+};
+use crate::{
+    domain::{App, AppId, NotifyUrl, Protocol, SigningKey, app::LiveKey, clock},
+    writer::handle::{Refusal, Rotation},
+};
+
+/// Length of secrets we draw, in bytes.
+const DRAWN_SECRET_BYTES: usize = 32;
+
+impl Api {
+    /// What is there under this name, if it asks for the same; an error if it does not.
+    async fn same_app(&self, id: &AppId, url: &NotifyUrl, hosts: &[String]) -> Result<Option<App>, Problem> {
+        let name = id.clone();
+        match self.read(move |reader| reader.app(&name)).await? {
+            Some(app) if app.notify_url == *url && app.notify_hosts == hosts => Ok(Some(app)),
+            Some(_) => Err(Problem::already_exists("app", id.as_str())),
+            None => Ok(None),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AppService for Api {
+    async fn create_app(
+        &self,
+        request: Request<v1::CreateAppRequest>,
+    ) -> Result<Response<v1::CreateAppResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let mut form = Form::default();
+        let id = form.app_id(&asked.app_id);
+        let hosts = form.notify_hosts(&asked.notify_hosts);
+        let allowed = allowed_hosts(&asked.notify_url, &hosts);
+        let url = form.notify_url(&self.0.url_check, &asked.notify_url, &allowed);
+        let given = form.secret(&asked.secret);
+        form.finish()?;
+        let (id, url) = id.zip(url).ok_or_else(|| Problem::not_found("app", ""))?;
+        caller.must_see(&id)?;
+        let drawn = given.is_none();
+        if drawn && let Some(app) = self.same_app(&id, &url, &hosts).await? {
+            return Ok(Response::new(v1::CreateAppResponse { app: Some(answer::app(&app)), secret: String::new() }));
+        }
+        let key = given.map_or_else(draw, Ok)?;
+        let new = App {
+            id: id.clone(),
+            protocol: Protocol::StandardWebhooks,
+            notify_url: url.clone(),
+            notify_hosts: hosts.clone(),
+            keys: vec![LiveKey { key: key.clone(), until: None }],
+            created: clock::now(),
+        };
+        let (app, secret) = match self.0.writer.create_app(new).await {
+            Ok(app) => (app, shown(drawn, &key)),
+            // Two calls at once drew two secrets, and the other one was first.
+            Err(refusal @ Refusal::AlreadyExists { .. }) if drawn => {
+                let there = self.same_app(&id, &url, &hosts).await?;
+                (there.ok_or_else(|| Problem::from(refusal))?, String::new())
+            }
+            Err(refusal) => return Err(Problem::from(refusal).into()),
+        };
+        tracing::info!(app = %app.id, caller = caller.name(), "app created");
+        Ok(Response::new(v1::CreateAppResponse { app: Some(answer::app(&app)), secret }))
+    }
+
+    async fn get_app(&self, request: Request<v1::GetAppRequest>) -> Result<Response<v1::GetAppResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let id = seen_app(&caller, &request.into_inner().app_id)?;
+        let name = id.clone();
+        let found = self.read(move |reader| reader.app(&name)).await?;
+        let app = found.ok_or_else(|| Problem::not_found("app", id.as_str()))?;
+        Ok(Response::new(v1::GetAppResponse { app: Some(answer::app(&app)) }))
+    }
+
+    async fn list_apps(&self, request: Request<v1::ListAppsRequest>) -> Result<Response<v1::ListAppsResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let size = page::size(asked.page_size)?;
+        let question = ["apps", caller.only_app().map(AppId::as_str).unwrap_or_default()];
+        let position = self.0.pager.position(&question, &asked.page_token)?;
+        let mut apps = list(self, &caller, position, size).await?;
+        let more = page::cut(&mut apps, size);
+        let last = apps.last().filter(|_| more).map(|app| self.0.pager.token(&question, app.id.as_str().as_bytes()));
+        Ok(Response::new(v1::ListAppsResponse {
+            apps: apps.iter().map(answer::app).collect(),
+            next_page_token: last.unwrap_or_default(),
+        }))
+    }
+
+    async fn rotate_secret(
+        &self,
+        request: Request<v1::RotateSecretRequest>,
+    ) -> Result<Response<v1::RotateSecretResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let mut form = Form::default();
+        let id = form.app_id(&asked.app_id);
+        let given = form.secret(&asked.secret);
+        let overlap_ms = form.overlap_ms(asked.overlap_seconds);
+        form.finish()?;
+        let id = id.ok_or_else(|| Problem::not_found("app", ""))?;
+        caller.must_see(&id)?;
+        let drawn = given.is_none();
+        let key = given.map_or_else(draw, Ok)?;
+        let rotation = Rotation { app: id, key: key.clone(), overlap_ms };
+        let app = self.0.writer.rotate_secret(rotation).await.map_err(Problem::from)?;
+        tracing::info!(app = %app.id, caller = caller.name(), fingerprint = key.fingerprint(), "secret rotated");
+        Ok(Response::new(v1::RotateSecretResponse { app: Some(answer::app(&app)), secret: shown(drawn, &key) }))
+    }
+}
+
+/// A page of apps and one more; a caller bound to an app gets that one.
+async fn list(api: &Api, caller: &Caller, position: Option<Vec<u8>>, size: usize) -> Result<Vec<App>, Problem> {
+    if let Some(own) = caller.only_app().cloned() {
+        return Ok(api.read(move |reader| reader.app(&own)).await?.into_iter().collect());
+    }
+    let after = position.and_then(|bytes| String::from_utf8(bytes).ok()?.parse::<AppId>().ok());
+    api.read(move |reader| reader.apps(after.as_ref(), size + 1)).await
+}
+
+/// A secret for an owner who did not bring one.
+fn draw() -> Result<SigningKey, Problem> {
+    let mut bytes = vec![0; DRAWN_SECRET_BYTES];
+    let filled = getrandom::fill(&mut bytes).ok();
+    let key = filled.and_then(|()| SigningKey::new(bytes));
+    key.ok_or_else(|| Problem::new(tonic::Code::Internal, "NO_RANDOMNESS", "the system gives no random bytes"))
+}
+
+/// Secrets are shown by the call that drew them and never again.
+fn shown(drawn: bool, key: &SigningKey) -> String {
+    if drawn { secret_text(key).as_str().to_owned() } else { String::new() }
+}
