@@ -11,6 +11,7 @@ pub mod domain;
 pub mod follow;
 pub mod metrics;
 pub mod notify;
+pub mod service;
 pub mod store;
 pub mod supervise;
 pub mod telemetry;

@@ -1,1 +1,297 @@
-//! Skeleton: metrics.
+//! The metrics registry and the pages `/livez`, `/readyz`, `/metrics`.
+//!
+//! The pages ask nobody outside the process. One network down makes its line fail; the process stays ready and
+//! registration goes on. Labels come from configuration or a closed set of words, never an address, order or URL.
+
+use std::{
+    fmt::Write,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::{NetworkState, NetworkStatus, StatusBoard, clock},
+    service::TurnBoard,
+};
+
+/// Bounds of every histogram in seconds.
+const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+/// Bounds of delays from a block's time on, in seconds.
+const DELAY_SECONDS: [f64; 12] = [1.0, 3.0, 6.0, 12.0, 24.0, 60.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
+/// Bounds of counts (commands a group, blocks a reorg).
+const COUNTS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+/// How often the histograms are kept small.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Gauges: name and help.
+pub const GAUGES: [(&str, &str); 18] = [
+    ("depositd_build_info", "Always 1; the labels say what runs."),
+    ("depositd_network_head_height", "Height of the newest block the endpoints claim."),
+    ("depositd_network_cursor_height", "Height of the last block whose effects are on disk."),
+    ("depositd_network_finalized_height", "Height of the newest final block on our own chain."),
+    ("depositd_network_cursor_block_timestamp_seconds", "Time of the last block whose effects are on disk."),
+    ("depositd_network_progress_timestamp_seconds", "When the cursor last moved."),
+    ("depositd_network_halted", "1 while the network stands until a person decides."),
+    ("depositd_source_resting", "1 while the endpoint is rested."),
+    ("depositd_watched_addresses", "Addresses watched on the network."),
+    ("depositd_open_orders", "Orders that wait for their payment on the network."),
+    ("depositd_delivery_oldest_pending_timestamp_seconds", "Due time of the oldest notification not yet settled."),
+    ("depositd_outbox_entries", "Notifications by state."),
+    ("depositd_dead_letters", "Notifications whose attempts are spent."),
+    ("depositd_writer_queue_length", "Commands that wait for the writer."),
+    ("depositd_store_size_bytes", "Size of the database on disk."),
+    ("depositd_store_commit_sequence", "Number of the last commit."),
+    ("depositd_witness_sequence", "Number of the last commit the witness knows."),
+    ("depositd_task_turn_timestamp_seconds", "When the task last took a turn."),
+];
+
+/// Counters: name and help.
+pub const COUNTERS: [(&str, &str); 11] = [
+    ("depositd_source_requests_total", "Requests to an endpoint by method and outcome."),
+    ("depositd_source_doubts_total", "Answers of an endpoint that were not proved, by kind."),
+    ("depositd_reorgs_total", "Times blocks left the chain."),
+    ("depositd_transfers_seen_total", "Transfers of watched tokens in committed blocks."),
+    ("depositd_transfers_zero_value_total", "Transfers of nothing: counted, not kept."),
+    ("depositd_transfers_unmatched_total", "Transfers to watched addresses nobody claimed, by reason."),
+    ("depositd_deposits_total", "Deposits that entered a state."),
+    ("depositd_delivery_attempts_total", "Attempts to tell a receiver by protocol, outcome and reason."),
+    ("depositd_egress_blocked_total", "Attempts the egress guard refused, by reason."),
+    ("depositd_grpc_requests_total", "Calls by service, method and code."),
+    ("depositd_log_lines_dropped_total", "Log lines dropped because the output was too slow."),
+];
+
+/// Histograms: name, help, bounds.
+pub const HISTOGRAMS: [(&str, &str, &[f64]); 9] = [
+    ("depositd_source_request_duration_seconds", "Time a request to an endpoint took.", &SECONDS),
+    ("depositd_delivery_duration_seconds", "Time an attempt to tell a receiver took.", &SECONDS),
+    ("depositd_grpc_request_duration_seconds", "Time a call took.", &SECONDS),
+    ("depositd_commit_duration_seconds", "Time a group commit took, sync included.", &SECONDS),
+    ("depositd_sync_duration_seconds", "Time the disk took to confirm a commit.", &SECONDS),
+    ("depositd_detection_delay_seconds", "From a block's time to its deposits being on disk.", &DELAY_SECONDS),
+    ("depositd_credit_delay_seconds", "From the threshold to the first attempt to tell.", &DELAY_SECONDS),
+    ("depositd_writer_group_commands", "Commands that shared one commit.", &COUNTS),
+    ("depositd_reorg_depth_blocks", "Blocks that left the chain at once.", &COUNTS),
+];
+
+/// Installs the registry of the process and describes every metric.
+///
+/// # Errors
+/// A registry is installed already.
+pub fn install() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
+    let handle = builder()?.install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildError> {
+    HISTOGRAMS.into_iter().try_fold(PrometheusBuilder::new(), |builder, (name, _, bounds)| {
+        builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)
+    })
+}
+
+fn describe() {
+    for (name, help) in GAUGES {
+        describe_gauge!(name, help);
+    }
+    for (name, help) in COUNTERS {
+        describe_counter!(name, help);
+    }
+    for (name, help, _) in HISTOGRAMS {
+        describe_histogram!(name, help);
+    }
+    gauge!("depositd_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// One line of `/readyz?verbose`: its name and, if it fails, why.
+type Check = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct Pages {
+    /// The registry.
+    pub registry: PrometheusHandle,
+    /// Every network.
+    pub networks: StatusBoard,
+    /// Every task.
+    pub turns: TurnBoard,
+    /// Lines the log dropped.
+    pub log_dropped: Arc<AtomicU64>,
+    checks: Vec<(&'static str, Check)>,
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.checks.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("Pages").field("checks", &names).finish_non_exhaustive()
+    }
+}
+
+impl Pages {
+    /// Without checks of its own.
+    pub fn new(
+        registry: PrometheusHandle,
+        networks: StatusBoard,
+        turns: TurnBoard,
+        log_dropped: Arc<AtomicU64>,
+    ) -> Self {
+        Self { registry, networks, turns, log_dropped, checks: vec![] }
+    }
+
+    /// Adds something that must hold for the process to be ready; it must not block. Its error is shown.
+    #[must_use]
+    pub fn with_check(
+        mut self,
+        name: &'static str,
+        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.checks.push((name, Arc::new(check)));
+        self
+    }
+
+    /// Whether the process is ready, and a line per check: the process's own first, then one per network, which does
+    /// not decide.
+    fn readiness(&self) -> (bool, String) {
+        let (mut ready, mut text) = (true, String::new());
+        for (name, check) in &self.checks {
+            let outcome = check();
+            ready &= outcome.is_ok();
+            line(&mut text, name, outcome);
+        }
+        for (network, status) in self.networks.all() {
+            line(&mut text, &format!("network {network}"), judge(&status));
+        }
+        text.push_str(if ready { "ready\n" } else { "not ready\n" });
+        (ready, text)
+    }
+
+    /// Whether all tasks take turns, and who does not.
+    fn liveness(&self) -> (bool, String) {
+        let stuck = self.turns.stuck(Instant::now());
+        let mut text = String::new();
+        for task in &stuck {
+            line(&mut text, &format!("task {}", task.task), Err(format!("silent for {} s", task.silent.as_secs())));
+        }
+        text.push_str(if stuck.is_empty() { "alive\n" } else { "stuck\n" });
+        (stuck.is_empty(), text)
+    }
+
+    fn metrics(&self) -> String {
+        for (network, status) in self.networks.all() {
+            publish(network.as_str(), &status);
+        }
+        let now = clock::now();
+        for (task, silent) in self.turns.silences(Instant::now()) {
+            let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+            let at = crate::domain::Millis(now.since(crate::domain::Millis(silent_ms)));
+            gauge!("depositd_task_turn_timestamp_seconds", "task" => task).set(number(at.seconds().0));
+        }
+        counter!("depositd_log_lines_dropped_total").absolute(self.log_dropped.load(Ordering::Relaxed));
+        self.registry.render()
+    }
+}
+
+fn line(text: &mut String, name: &str, outcome: Result<(), String>) {
+    // Writing to a String does not fail.
+    let _ = match outcome {
+        Ok(()) => writeln!(text, "[+] {name} ok"),
+        Err(why) => writeln!(text, "[-] {name} failed: {}", why.replace(['\n', '\r'], " ")),
+    };
+}
+
+fn judge(status: &NetworkStatus) -> Result<(), String> {
+    match &status.state {
+        NetworkState::Following => Ok(()),
+        NetworkState::Starting => Err("no endpoint has answered yet".to_owned()),
+        NetworkState::CatchingUp => Err(format!("catching up, {} blocks behind", status.lag())),
+        NetworkState::Waiting(why) | NetworkState::Halted(why) => Err(format!("{}: {why}", status.state.word())),
+    }
+}
+
+fn publish(network: &str, status: &NetworkStatus) {
+    let set = |name: &'static str, value: Option<u64>| {
+        if let Some(value) = value {
+            gauge!(name, "network" => network.to_owned()).set(number(value));
+        }
+    };
+    set("depositd_network_head_height", status.head.map(|head| head.best.height.0));
+    set("depositd_network_cursor_height", status.cursor.map(|cursor| cursor.tip.height.0));
+    let finalized = status.cursor.and_then(|cursor| cursor.finalized);
+    set("depositd_network_finalized_height", finalized.map(|block| block.height.0));
+    set("depositd_network_cursor_block_timestamp_seconds", status.cursor.map(|cursor| cursor.tip_time.0));
+    set("depositd_network_progress_timestamp_seconds", status.progressed.map(|at| at.seconds().0));
+    set("depositd_network_halted", Some(u64::from(matches!(status.state, NetworkState::Halted(_)))));
+}
+
+/// A gauge's value. Heights and seconds are far below 2^53, so nothing is lost.
+#[expect(clippy::cast_precision_loss, clippy::allow_attributes_without_reason, reason = "Prometheus values are f64")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+/// Serves the pages until the stop.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve_pages(listener: TcpListener, pages: Pages, stop: CancellationToken) -> io::Result<()> {
+    let upkeep = async {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            pages.registry.run_upkeep();
+        }
+    };
+    let until = stop.clone();
+    let serving = axum::serve(listener, router(pages.clone()))
+        .with_graceful_shutdown(async move { until.cancelled().await })
+        .into_future();
+    tokio::select! {
+        outcome = serving => outcome,
+        () = upkeep => Ok(()),
+    }
+}
+
+fn router(pages: Pages) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_page))
+        .with_state(pages)
+}
+
+async fn livez(State(pages): State<Pages>) -> impl IntoResponse {
+    let (alive, text) = pages.liveness();
+    (code(alive), text)
+}
+
+async fn readyz(State(pages): State<Pages>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let (ready, text) = pages.readiness();
+    let verbose = query.is_some_and(|query| query.split('&').any(|part| part == "verbose" || part == "verbose=true"));
+    let last = text.lines().last().unwrap_or_default().to_owned() + "\n";
+    (code(ready), if verbose || !ready { text } else { last })
+}
+
+async fn metrics_page(State(pages): State<Pages>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], pages.metrics())
+}
+
+fn code(good: bool) -> StatusCode {
+    if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+#[cfg(test)]
+mod tests;
