@@ -4,7 +4,6 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
 import { end, own } from './children.mjs';
 import { until } from './wait.mjs';
 
@@ -14,13 +13,8 @@ export const CHAIN_ID = 31337;
 
 const hex = (number) => `0x${number.toString(16)}`;
 
-/** The executable inside the npm package; npm's postinstall step is not needed. */
-function anvilBinary() {
-  const os = process.platform;
-  const cpu = process.arch === 'x64' ? 'amd64' : process.arch;
-  const manifest = createRequire(import.meta.url).resolve(`@foundry-rs/anvil-${os}-${cpu}/package.json`);
-  return join(dirname(manifest), 'bin', os === 'win32' ? 'anvil.exe' : 'anvil');
-}
+/** The executable inside the npm package of this platform. */
+const BINARY = createRequire(import.meta.url).resolve('@foundry-rs/anvil-linux-amd64/bin/anvil');
 
 /** A loopback port that was free a moment ago. */
 export function freePort() {
@@ -53,7 +47,7 @@ export class Anvil {
   static async start({ accounts = 20, chainId = CHAIN_ID } = {}) {
     const port = await freePort();
     const child = own(spawn(
-      anvilBinary(),
+      BINARY,
       [
         '--host', '127.0.0.1', '--port', String(port), '--chain-id', String(chainId), '--no-mining', '--quiet',
         '--timestamp', String(GENESIS_TIME), '--accounts', String(accounts), '--gas-limit', '1000000000',
