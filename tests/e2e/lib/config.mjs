@@ -9,10 +9,10 @@ const table = (name, keys) =>
 export const NETWORK = 'local';
 
 /**
- * Text of a configuration file. `dir` holds everything; `endpoints` are URLs; `ports` are those of the receivers;
- * `network` overrides keys of the network.
+ * Text of a configuration file. `dir` holds everything; `endpoints` are URLs or tables; `ports` are those of the
+ * receivers; `network` and `store` override keys of theirs.
  */
-export function configText({ dir, pages, tcp, tokens = [], endpoints, money, ports, network = {} }) {
+export function configText({ dir, pages, tcp, tokens = [], endpoints, money, ports, network = {}, store = {} }) {
   const urls = Array.isArray(endpoints) ? endpoints : [endpoints];
   const lines = [
     ...table(`networks.${NETWORK}`, {
@@ -20,8 +20,8 @@ export function configText({ dir, pages, tcp, tokens = [], endpoints, money, por
       start: 'head', bloom: 'strict', retreat_after_ms: 300, ...network,
     }),
     ...table(`[networks.${NETWORK}.tokens]`, { symbol: 'USDT', contract: money.token, decimals: money.decimals }),
-    ...urls.flatMap((url, i) => table(`[networks.${NETWORK}.endpoints]`, { name: `node-${i + 1}`, url })),
-    ...table('store', { dir: `${dir}/store`, witness: `${dir}/witness` }),
+    ...urls.flatMap((url, i) => table(`[networks.${NETWORK}.endpoints]`, { name: `node-${i + 1}`, ...(url.url ? url : { url }) })),
+    ...table('store', { dir: `${dir}/store`, witness: `${dir}/witness`, ...store }),
     ...table('api', { socket: `${dir}/api.sock`, tcp }),
     ...tokens.flatMap((token) => table('[api.tokens]', token)),
     ...table('egress', { allow_insecure_loopback: true, ports }),

@@ -34,5 +34,7 @@ export async function scene(t, { accounts, network, wire, tcp, tokens } = {}) {
   await daemon.catchesUp(node);
   const app = { app_id: APP, notify_url: sink.url, secret: SECRET };
   await daemon.client.call('CreateApp', app);
-  return { node, money, sink, daemon, client: daemon.client, wired };
+  /** Something more to take down after the test. */
+  const later = (part) => parts.push(part);
+  return { node, money, sink, daemon, client: daemon.client, wired, later };
 }
