@@ -1,4 +1,12 @@
-//! Adapters behind one trait. A source is an untrusted narrator.
+//! Adapters behind one trait. A source is an untrusted narrator: what it says is checked by its adapter, compared with
+//! other endpoints by [`pool::Pool`], and changes nothing while in doubt.
+
+pub mod evm;
+pub mod http;
+pub mod jsonrpc;
+pub mod pool;
+
+
 
 use std::future::Future;
 
@@ -103,6 +111,23 @@ pub enum Doubt {
 }
 
 impl Doubt {
+    /// What the caller does next. A pool follows it for each endpoint; what comes out of a pool is its last word.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Missing(_) | Self::Disagreement(_) | Self::Lagging { .. } => Advice::Wait,
+            Self::Transport(_)
+            | Self::Throttled { .. }
+            | Self::Malformed { .. }
+            | Self::Refused { .. }
+            | Self::TooManyResults
+            | Self::ForeignLog(_)
+            | Self::EmptyAgainstBloom(_)
+            | Self::OmittedLogs(_)
+            | Self::BrokenChain(_) => Advice::NextEndpoint,
+            Self::OtherChain(_) => Advice::Halt,
+        }
+    }
+
     /// The word used as a metric label.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,1 +1,324 @@
-//! Skeleton: follow.
+//! One follower per network: look at the head, decide, fetch, link, hand over, verify what is due.
+//!
+//! The follower never skips and never clamps: a block that cannot be had, or an answer that is not proved consistent,
+//! leaves everything as it is, shows in the status, and is asked for again.
+
+mod catch_up;
+pub mod next_move;
+mod reorg;
+pub mod trail;
+mod verify;
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use self::{
+    next_move::{Move, Reach, next_move},
+    trail::Trail,
+};
+use crate::{
+    chain::{ChainSource, SourceError, pool::Pool},
+    domain::{
+        BlockBatch, BlockRef, BrokenLink, Cursor, Deposit, Head, Height, NetworkId, NetworkSpec, NetworkState,
+        StatusBoard, clock,
+    },
+    writer::{Applied, Refusal, WriterHandle},
+};
+
+/// Longest pause between two looks while something is in doubt.
+const DOUBT_PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// How one network is followed.
+#[derive(Clone, Debug)]
+pub struct FollowSettings {
+    /// Pause between two looks at the head.
+    pub poll_interval: Duration,
+    /// How long every endpoint must have been below our tip before the chain counts as shorter.
+    pub retreat_after: Duration,
+    /// Where to begin a new network; `None`: at the head.
+    pub start: Option<Height>,
+    /// Blocks read in one step near the head.
+    pub near_blocks: u64,
+    /// Blocks in one request of the catch-up, and in one commit.
+    pub range_blocks: u64,
+    /// Requests of the catch-up under way at once.
+    pub ranges_ahead: usize,
+}
+
+/// Why a turn did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Setback {
+    /// Doubt: nothing changed, look again.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Doubt that no single endpoint is to blame for.
+    #[error("{0}")]
+    Doubt(String),
+    /// Only a person can go on.
+    #[error("{0}")]
+    Halt(String),
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+impl From<Refusal> for Setback {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Stopping => Self::Stopping,
+            Refusal::TooDeep { .. } => Self::Halt(refusal.to_string()),
+            Refusal::Busy { .. }
+            | Refusal::NetworkNotReady { .. }
+            | Refusal::UnknownNetwork { .. }
+            | Refusal::NotFound { .. }
+            | Refusal::AlreadyExists { .. }
+            | Refusal::AddressTaken { .. }
+            | Refusal::AddressBusy { .. }
+            | Refusal::PaymentSeen { .. }
+            | Refusal::Stale(_)
+            | Refusal::Invalid(_) => Self::Doubt(refusal.to_string()),
+        }
+    }
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Something was committed; there may be more at once.
+    Moved,
+    /// Nothing to do until the next look.
+    Idle,
+}
+
+/// Follows one network.
+#[derive(Debug)]
+pub struct Follower<S> {
+    spec: NetworkSpec,
+    settings: FollowSettings,
+    pool: Pool<S>,
+    writer: WriterHandle,
+    board: StatusBoard,
+    trail: Trail,
+    due: Vec<Deposit>,
+    cursor: Option<Cursor>,
+    low_since: Option<Instant>,
+}
+
+impl<S: ChainSource> Follower<S> {
+    /// A follower that goes on from `headers` and `cursor`, both empty for a new network.
+    pub fn new(
+        spec: NetworkSpec,
+        settings: FollowSettings,
+        pool: Pool<S>,
+        writer: WriterHandle,
+        board: StatusBoard,
+        stored: (Vec<BlockRef>, Option<Cursor>, Vec<Deposit>),
+    ) -> Self {
+        let (headers, cursor, due) = stored;
+        let window = usize::try_from(spec.window_blocks).unwrap_or(usize::MAX);
+        board.update(&spec.id, |status| status.cursor = cursor);
+        let trail = Trail::of(headers, window);
+        Self { spec, settings, pool, writer, board, trail, due, cursor, low_since: None }
+    }
+
+    /// The network's name.
+    pub fn network(&self) -> &NetworkId {
+        &self.spec.id
+    }
+
+    /// Follows until asked to stop; ends with `Ok` then, and never otherwise: a network that must halt stays halted.
+    pub async fn run(
+        mut self,
+        stop: CancellationToken,
+        turned: impl Fn() + Send,
+    ) -> Result<(), std::convert::Infallible> {
+        let mut doubts = 0_u32;
+        loop {
+            turned();
+            let turn = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                turn = self.turn() => turn,
+            };
+            let pause = match turn {
+                Ok(Turn::Moved) => {
+                    doubts = 0;
+                    continue;
+                }
+                Ok(Turn::Idle) => {
+                    doubts = 0;
+                    self.settings.poll_interval
+                }
+                Err(Setback::Stopping) => {
+                    stop.cancelled().await;
+                    return Ok(());
+                }
+                Err(Setback::Halt(why)) => {
+                    self.halt(why);
+                    idle_until(&stop, &turned).await;
+                    return Ok(());
+                }
+                Err(setback @ (Setback::Source(_) | Setback::Doubt(_))) => {
+                    doubts = doubts.saturating_add(1);
+                    self.doubt(&setback, doubts);
+                    doubt_pause(self.settings.poll_interval, doubts)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    fn halt(&self, why: String) {
+        error!(network = %self.spec.id, "halted: {why}");
+        metrics::gauge!("depositd_network_halted", "network" => self.spec.id.to_string()).set(1.0);
+        self.board.update(&self.spec.id, |status| status.state = NetworkState::Halted(why));
+    }
+
+    fn doubt(&self, setback: &Setback, doubts: u32) {
+        if doubts == 1 {
+            warn!(network = %self.spec.id, "waiting: {setback}");
+        }
+        let why = setback.to_string();
+        self.board.update(&self.spec.id, |status| status.state = NetworkState::Waiting(why));
+    }
+
+    async fn turn(&mut self) -> Result<Turn, Setback> {
+        let head = self.pool.head().await?;
+        self.note_head(&head);
+        let low_for_long = self.low_for_long(&head);
+        let reach = Reach { near_blocks: self.settings.near_blocks, start: self.settings.start };
+        let turn = match next_move(&self.trail, &head, low_for_long, reach) {
+            Move::Adopt { at } => self.adopt(at).await?,
+            Move::Extend { from, to, near_head: true } => self.extend(from, to, &head).await?,
+            Move::Extend { from, to, near_head: false } => self.catch_up(from, to, &head).await?,
+            Move::WalkBack { from } => self.walk_back(from, &head).await?,
+            Move::Retreat { to } => self.retreat(to).await?,
+            Move::Rest => Turn::Idle,
+            Move::WaitForHead => {
+                let tip = self.trail.tip().map_or(Height(0), |tip| tip.height);
+                return Err(Setback::Doubt(format!("the head {} is below our tip {tip}", head.best.height)));
+            }
+        };
+        self.verify_due(&head).await?;
+        let state = match turn {
+            Turn::Moved if self.lag(&head) > self.settings.near_blocks => NetworkState::CatchingUp,
+            Turn::Moved | Turn::Idle => NetworkState::Following,
+        };
+        self.board.update(&self.spec.id, |status| status.state = state);
+        Ok(turn)
+    }
+
+    fn note_head(&self, head: &Head) {
+        let network = self.spec.id.to_string();
+        metrics::gauge!("depositd_network_head_height", "network" => network.clone()).set(gauge(head.best.height.0));
+        if let Some(last) = head.finalized {
+            metrics::gauge!("depositd_network_finalized_height", "network" => network).set(gauge(last.height.0));
+        }
+        self.board.update(&self.spec.id, |status| status.head = Some(*head));
+    }
+
+    fn lag(&self, head: &Head) -> u64 {
+        self.trail.tip().map_or(0, |tip| head.best.height.0.saturating_sub(tip.height.0))
+    }
+
+    fn low_for_long(&mut self, head: &Head) -> bool {
+        let low = self.trail.tip().is_some_and(|tip| head.best.height < tip.height);
+        if !low {
+            self.low_since = None;
+            return false;
+        }
+        self.low_since.get_or_insert_with(Instant::now).elapsed() >= self.settings.retreat_after
+    }
+
+    /// Begins the network: the headers below `at`, as deep as the window, so that a reorg right after can be handled.
+    async fn adopt(&mut self, at: Height) -> Result<Turn, Setback> {
+        let from = at.down(u64::from(self.spec.window_blocks).saturating_sub(1));
+        let headers = self.pool.headers(from, at).await?;
+        let applied = self.writer.adopt(self.spec.id.clone(), headers.clone()).await?;
+        info!(network = %self.spec.id, "begins at {}", applied.cursor.tip);
+        let window = usize::try_from(self.spec.window_blocks).unwrap_or(usize::MAX);
+        self.trail = Trail::of(headers.iter().map(|header| header.at), window);
+        self.note(applied);
+        Ok(Turn::Moved)
+    }
+
+    async fn extend(&mut self, from: Height, to: Height, head: &Head) -> Result<Turn, Setback> {
+        let tip = self.tip()?;
+        let blocks = self.pool.blocks(from, to, true).await?;
+        match BlockBatch::link(tip, blocks) {
+            Ok(batch) => self.apply(batch, head).await,
+            Err(BrokenLink::Mismatch { below, .. }) if below == tip => self.walk_back(tip.height.down(1), head).await,
+            Err(broken) => Err(Setback::Doubt(broken.to_string())),
+        }
+    }
+
+    async fn apply(&mut self, batch: BlockBatch, head: &Head) -> Result<Turn, Setback> {
+        let base = batch.base();
+        let above: Vec<_> = batch.blocks().iter().map(|block| block.header.at).collect();
+        let old_tip = self.trail.tip();
+        let applied = self.writer.apply(self.spec.id.clone(), batch, head.finalized).await?;
+        if applied.orphaned_blocks > 0 {
+            self.note_reorg(base, old_tip, &applied);
+        }
+        self.trail.moved(base, above);
+        self.note(applied);
+        Ok(Turn::Moved)
+    }
+
+    fn note_reorg(&self, base: BlockRef, old_tip: Option<BlockRef>, applied: &Applied) {
+        let depth = applied.orphaned_blocks;
+        let old_tip = old_tip.map_or_else(String::new, |tip| tip.to_string());
+        info!(network = %self.spec.id, reorg.depth = depth, "reorg: {depth} blocks above {base} left the chain, the tip was {old_tip}, is {}", applied.cursor.tip);
+        let network = self.spec.id.to_string();
+        metrics::counter!("depositd_reorgs_total", "network" => network.clone()).increment(1);
+        metrics::histogram!("depositd_reorg_depth_blocks", "network" => network).record(gauge(depth));
+    }
+
+    fn note(&mut self, applied: Applied) {
+        let Applied { cursor, due, .. } = applied;
+        let now = clock::now();
+        let moved = self.cursor.is_none_or(|old| old.tip != cursor.tip);
+        self.cursor = Some(cursor);
+        self.due = due;
+        let network = self.spec.id.to_string();
+        metrics::gauge!("depositd_network_cursor_height", "network" => network.clone()).set(gauge(cursor.tip.height.0));
+        metrics::gauge!("depositd_network_cursor_block_timestamp_seconds", "network" => network)
+            .set(gauge(cursor.tip_time.0));
+        self.board.update(&self.spec.id, |status| {
+            status.cursor = Some(cursor);
+            if moved {
+                status.progressed = Some(now);
+            }
+        });
+    }
+
+    fn tip(&self) -> Result<BlockRef, Setback> {
+        self.trail.tip().ok_or_else(|| Setback::Doubt("the network has not begun".to_owned()))
+    }
+}
+
+/// The poll interval, doubled with every doubt after the first, at most [`DOUBT_PAUSE_MAX`].
+fn doubt_pause(poll: Duration, doubts: u32) -> Duration {
+    let doublings = doubts.saturating_sub(1).min(10);
+    poll.saturating_mul(1 << doublings).min(DOUBT_PAUSE_MAX.max(poll))
+}
+
+async fn idle_until(stop: &CancellationToken, turned: &(impl Fn() + Send)) {
+    loop {
+        turned();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// A metric's value. Prometheus knows only floats; heights stay exact below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "metrics are floats; nothing is decided by them")]
+fn gauge(value: u64) -> f64 {
+    value as f64
+}

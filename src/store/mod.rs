@@ -1,19 +1,63 @@
-//! The only place that names sled.
+//! What is kept, and the only place that names sled.
+//!
+//! A commit is: rows staged into a group, one batch applied, flushed, the database file synced with `fdatasync`, the
+//! witness marked, and only then answered. Nothing that fails is tried again: the store is *poisoned*, answers
+//! nothing more, and the process starts again from what is on disk.
+//!
+//! `keys` draws the schema, `codec` the bytes of values, `seal` what each commit says about the whole store, `load` the
+//! full check at start, `witness` how an older copy is recognised, `engine` what lies underneath.
+//!
+//! Rows must stay under [`ROW_BYTES_MAX`] and groups should stay under 200 rows ([`Store::staged_rows`]): sled moves
+//! larger messages into side files that it never syncs, and was seen to eat memory under larger batches.
 
-use std::{collections::BTreeMap, path::PathBuf};
+mod codec;
+mod durable;
+mod engine;
+mod error;
+mod group;
+mod index;
+mod keys;
+mod load;
+mod lock;
+mod open;
+mod read;
+mod seal;
+mod witness;
 
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use self::{
+    codec::Row,
+    engine::Engine,
+    group::{Group, decode},
+    keys::Key,
+    lock::StoreLock,
+    read::expect_row,
+    seal::{Meta, Seal},
+    witness::Witness,
+};
+pub use self::{
+    engine::{EngineError, Fault, MemoryEngine},
+    error::StoreError,
+    read::{DepositPosition, Reader},
+};
 use crate::{
     domain::{
-        Address, App, AppId, Attempt, Cursor, Deposit, DepositId, EventId, Header, Holding, Millis, NetworkId,
-        Notification, Order, OrderId,
+        Address, App, AppId, Cursor, Deposit, DepositId, EventId, Header, Holding, NetworkId, Notification, Order,
+        OrderId,
     },
     tracker::Changeset,
 };
 
-/// SKELETON
-#[derive(Debug, thiserror::Error)]
-#[error("skeleton")]
-pub struct StoreError;
+/// Largest row, key and value together, in bytes.
+pub const ROW_BYTES_MAX: usize = 4096;
 
 /// Proof that a commit is on disk.
 #[derive(Debug)]
@@ -22,7 +66,7 @@ pub struct Durable {
     pub sequence: u64,
 }
 
-/// A row met by the full check at start, in key order.
+/// A row met by the full check at start, in key order: all addresses, then all cursors, headers, deposits.
 #[derive(Debug)]
 pub enum LoadedRow {
     /// A watched or owned address.
@@ -35,145 +79,192 @@ pub enum LoadedRow {
     Deposit(Deposit),
 }
 
-/// SKELETON
+/// Where the store is.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
-    /// Directory of the store.
+    /// Directory of the store; created with mode 0700 if its parent exists.
     pub dir: PathBuf,
-    /// The witness file.
+    /// The witness file, best on another device; its directory exists.
     pub witness: PathBuf,
     /// sled's page cache, in bytes.
     pub cache_bytes: u64,
 }
 
-/// The writer's end.
+/// What the writer's end and the readers have in common.
 #[derive(Debug)]
-pub struct Store;
+struct Shared {
+    engine: Box<dyn Engine>,
+    /// The last commit, and the gate: written from before a batch is applied until it is durable, read during every
+    /// read, so that nobody sees a row that could still vanish.
+    last: RwLock<Seal>,
+    /// Set by the first failure, for ever.
+    failed: AtomicBool,
+    /// Dropped after the engine: held until the last reader is gone and sled has closed its files. None in memory.
+    _lock: Option<StoreLock>,
+}
+
+impl Shared {
+    /// A read of one commit. Damage met on the way poisons the store.
+    fn read<T>(&self, read: impl FnOnce(&dyn Engine) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let _gate = self.seal();
+        self.healthy()?;
+        let answer = read(self.engine.as_ref());
+        if let Err(StoreError::Damaged { .. } | StoreError::Unreadable(_)) = &answer {
+            self.poison();
+        }
+        answer
+    }
+
+    fn seal(&self) -> RwLockReadGuard<'_, Seal> {
+        self.last.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn healthy(&self) -> Result<(), StoreError> {
+        if self.failed.load(Ordering::Acquire) { Err(StoreError::Poisoned) } else { Ok(()) }
+    }
+
+    fn poison(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+}
+
+/// The writer's end: there is one.
+///
+/// Every method answers [`StoreError::Poisoned`] after the first failure.
+pub struct Store {
+    shared: Arc<Shared>,
+    group: Group,
+    meta: Meta,
+    /// None in memory.
+    witness: Option<Witness>,
+}
 
 impl Store {
-    /// Opens, checks everything once, hands every row to `row`.
-    pub fn open(_options: &StoreOptions, _row: impl FnMut(LoadedRow)) -> Result<Self, StoreError> {
-        todo!()
+    /// Opens or creates the store in a directory, checks every row of it once, and hands rows to `row` in key order.
+    /// What `row` was given is worthless if an error follows.
+    ///
+    /// # Errors
+    /// [`StoreError`]: every variant but those of staging and committing.
+    pub fn open(options: &StoreOptions, mut row: impl FnMut(LoadedRow)) -> Result<Self, StoreError> {
+        open::on_disk(options, &mut row)
     }
-    /// Adds a changeset to the group. Changes nothing outside.
-    pub fn stage(&mut self, _changes: &Changeset) -> Result<(), StoreError> {
-        todo!()
+
+    /// The same on rows in memory, for the simulation: no files, no witness, everything else as on disk. What was
+    /// committed outlives the store in `engine`.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn in_memory(engine: &MemoryEngine, mut row: impl FnMut(LoadedRow)) -> Result<Self, StoreError> {
+        open::in_memory(engine, &mut row)
     }
-    /// Rows in the group so far, indexes included.
+
+    /// Adds a changeset's rows to the group. Changes nothing outside; after an error the group is as it was.
+    /// Its events are not looked at: the writer has made notifications of them.
+    ///
+    /// # Errors
+    /// [`StoreError::RowTooLarge`], [`StoreError::RowUnreadable`]: refuse this command and go on. Others: stop.
+    pub fn stage(&mut self, changes: &Changeset) -> Result<(), StoreError> {
+        let group = &mut self.group;
+        self.shared.read(|engine| group.stage(engine, changes))
+    }
+
+    /// Rows the group will write or remove so far, indexes included.
     pub fn staged_rows(&self) -> usize {
-        todo!()
+        self.group.len()
     }
-    /// Makes the group durable.
+
+    /// Makes the group durable and empties it. A group that changes nothing costs nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotDurable`]: it is unknown whether the group is on disk; stop. [`StoreError::Poisoned`].
     pub fn commit(&mut self) -> Result<Durable, StoreError> {
-        todo!()
+        self.shared.healthy()?;
+        let mut batch = self.group.batch();
+        let mut last = self.shared.last.write().unwrap_or_else(PoisonError::into_inner);
+        if !batch.is_empty() {
+            let next = last.next(&self.group.replaced(), &batch);
+            batch.push((Key::seal().into_bytes(), Some(next.encode())));
+            let applied = self.shared.engine.apply(&batch).and_then(|()| match &mut self.witness {
+                Some(witness) => mark(witness, &self.meta, &next),
+                None => Ok(()),
+            });
+            if let Err(source) = applied {
+                self.shared.poison();
+                return Err(StoreError::NotDurable { sequence: next.sequence, source });
+            }
+            *last = next;
+        }
+        self.group.clear();
+        Ok(Durable { sequence: last.sequence })
     }
-    /// The group's rows over the committed ones.
-    pub fn app(&self, _id: &AppId) -> Result<Option<App>, StoreError> {
-        todo!()
+
+    /// An app: the group's row over the committed one. So for every read below.
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
+        self.row(&Key::app(id))?.map(|row| expect_row!(row, App)).transpose()
     }
+
     /// See [`Store::app`].
-    pub fn order(&self, _app: &AppId, _id: &OrderId) -> Result<Option<Order>, StoreError> {
-        todo!()
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn order(&self, app: &AppId, id: &OrderId) -> Result<Option<Order>, StoreError> {
+        self.row(&Key::order(app, id))?.map(|row| expect_row!(row, Order)).transpose()
     }
+
     /// See [`Store::app`].
-    pub fn holding(&self, _network: &NetworkId, _address: Address) -> Result<Option<Holding>, StoreError> {
-        todo!()
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn holding(&self, network: &NetworkId, address: Address) -> Result<Option<Holding>, StoreError> {
+        self.row(&Key::holding(network, address))?.map(|row| expect_row!(row, Holding)).transpose()
     }
+
     /// See [`Store::app`].
-    pub fn deposit(&self, _id: &DepositId) -> Result<Option<Deposit>, StoreError> {
-        todo!()
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn deposit(&self, id: &DepositId) -> Result<Option<Deposit>, StoreError> {
+        self.row(&Key::deposit(id))?.map(|row| expect_row!(row, Deposit)).transpose()
     }
+
     /// See [`Store::app`].
-    pub fn notification(&self, _id: &EventId) -> Result<Option<Notification>, StoreError> {
-        todo!()
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn notification(&self, id: &EventId) -> Result<Option<Notification>, StoreError> {
+        self.row(&Key::notification(id))?.map(|row| expect_row!(row, Notification)).transpose()
     }
+
     /// For everyone else: durable rows only.
     pub fn reader(&self) -> Reader {
-        todo!()
+        Reader(Arc::clone(&self.shared))
+    }
+
+    fn row(&self, key: &Key) -> Result<Option<Row>, StoreError> {
+        self.shared.read(|engine| match self.group.get(key) {
+            Some(staged) => staged.map(|value| decode(key, value)).transpose(),
+            None => read::get(engine, key),
+        })
     }
 }
 
-/// Reads durable rows. Waits while a commit is on its way to disk, so nothing is seen that could still vanish.
-#[derive(Clone, Debug)]
-pub struct Reader;
-
-/// Where a page of deposits goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DepositPosition(pub Vec<u8>);
-
-impl Reader {
-    /// One app.
-    pub fn app(&self, _id: &AppId) -> Result<Option<App>, StoreError> {
-        todo!()
-    }
-    /// Apps in the order of ids, above `after`.
-    pub fn apps(&self, _after: Option<&AppId>, _limit: usize) -> Result<Vec<App>, StoreError> {
-        todo!()
-    }
-    /// One order.
-    pub fn order(&self, _app: &AppId, _id: &OrderId) -> Result<Option<Order>, StoreError> {
-        todo!()
-    }
-    /// An app's orders in the order of ids, above `after`.
-    pub fn orders(&self, _app: &AppId, _after: Option<&OrderId>, _limit: usize) -> Result<Vec<Order>, StoreError> {
-        todo!()
-    }
-    /// One address.
-    pub fn holding(&self, _network: &NetworkId, _address: Address) -> Result<Option<Holding>, StoreError> {
-        todo!()
-    }
-    /// An app's addresses by network and bytes, above `after`.
-    pub fn holdings(
-        &self,
-        _app: &AppId,
-        _after: Option<(&NetworkId, Address)>,
-        _limit: usize,
-    ) -> Result<Vec<Holding>, StoreError> {
-        todo!()
-    }
-    /// One deposit by its printed id (`dep_…`).
-    pub fn deposit(&self, _text: &str) -> Result<Option<Deposit>, StoreError> {
-        todo!()
-    }
-    /// An app's deposits by block time, oldest first, above `after`, with the position behind the last one.
-    pub fn deposits(
-        &self,
-        _app: &AppId,
-        _after: Option<&DepositPosition>,
-        _limit: usize,
-    ) -> Result<Vec<(DepositPosition, Deposit)>, StoreError> {
-        todo!()
-    }
-    /// A network's progress.
-    pub fn cursor(&self, _network: &NetworkId) -> Result<Option<Cursor>, StoreError> {
-        todo!()
-    }
-    /// One notification.
-    pub fn notification(&self, _id: &EventId) -> Result<Option<Notification>, StoreError> {
-        todo!()
-    }
-    /// The last `limit` attempts of an event, oldest first.
-    pub fn attempts(&self, _event: &EventId, _limit: usize) -> Result<Vec<Attempt>, StoreError> {
-        todo!()
-    }
-    /// The next lane above `after` that has due-dated rows, and its earliest due time.
-    pub fn next_lane(
-        &self,
-        _after: Option<crate::domain::notification::EndpointId>,
-    ) -> Result<Option<(crate::domain::notification::EndpointId, Millis)>, StoreError> {
-        todo!()
-    }
-    /// Events of a lane due at `now` or before, oldest due first.
-    pub fn due(
-        &self,
-        _endpoint: crate::domain::notification::EndpointId,
-        _now: Millis,
-        _limit: usize,
-    ) -> Result<Vec<EventId>, StoreError> {
-        todo!()
-    }
-    /// Rows by kind, as of the last commit: `apps`, `orders`, `holdings`, `deposits`, `notifications`, `dead_letters`…
-    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        todo!()
+impl fmt::Debug for Store {
+    /// Never rows, which hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let staged = self.staged_rows();
+        f.debug_struct("Store").field("shared", &self.shared).field("staged", &staged).finish_non_exhaustive()
     }
 }
+
+/// Marks the witness; its failure is one of the commit.
+fn mark(witness: &mut Witness, meta: &Meta, seal: &Seal) -> Result<(), EngineError> {
+    witness
+        .mark(meta, seal)
+        .map_err(|error| EngineError::Failed(format!("witness {}: {error}", witness.path().display())))
+}
+
+#[cfg(test)]
+mod tests;

@@ -175,6 +175,7 @@ pub enum Command {
     WatchAddress { watch: NewWatch, reply: Reply<Vec<Holding>> },
     UnwatchAddress { app: AppId, network: NetworkId, address: Address, reply: Reply<Holding> },
     Settle { settlement: Settlement, reply: Reply<()> },
+    Ping { reply: Reply<()> },
 }
 
 /// Sends commands to the writer. Cheap to clone.
@@ -238,6 +239,11 @@ impl WriterHandle {
     /// Records an attempt and what follows from it.
     pub async fn settle(&self, settlement: Settlement) -> Result<(), Refusal> {
         self.wait_for_room(|reply| Command::Settle { settlement, reply }).await
+    }
+
+    /// Answered when the writer has taken its turn: shows that it still does.
+    pub async fn ping(&self) -> Result<(), Refusal> {
+        self.wait_for_room(|reply| Command::Ping { reply }).await
     }
 
     /// Creates an app. The same content again is answered with what is there.

@@ -1,0 +1,150 @@
+//! Two endpoints read the same blocks; what differs is settled by receipts, a third endpoint, or waiting.
+
+use futures::future::join;
+
+use super::Pool;
+use crate::{
+    chain::{ChainSource, Doubt, SourceError},
+    domain::{
+        Block, BlockRef, Deposit, DepositId, DepositState, EventVersion, Family, Header, Height, Reason,
+        Transfer, UserMark,
+    },
+};
+
+/// What one side lacks: a transfer, with the header of its block.
+type Lack = (Header, Transfer);
+
+impl<S: ChainSource> Pool<S> {
+    pub(super) async fn agreed_blocks(
+        &self,
+        from: Height,
+        to: Height,
+        near_head: bool,
+    ) -> Result<Vec<Block>, SourceError> {
+        let second = async {
+            let witness = self.ready().get(1).copied()?;
+            self.ask(witness, &|source: &S| source.blocks(from, to, near_head)).await.ok().map(|blocks| (witness, blocks))
+        };
+        let (first, second) = join(self.first_good(|source| source.blocks(from, to, near_head)), second).await;
+        let (teller, told) = first?;
+        let Some((witness, seen)) = second.filter(|(witness, _)| *witness != teller) else {
+            metrics::counter!("depositd_blocks_unwitnessed_total", "network" => self.network.to_string())
+                .increment(u64::try_from(told.len()).unwrap_or(u64::MAX));
+            return Ok(told);
+        };
+        if told == seen {
+            return Ok(told);
+        }
+        let headers = |blocks: &[Block]| blocks.iter().map(|block| block.header).collect::<Vec<_>>();
+        if headers(&told) != headers(&seen) {
+            return Err(self.disagreement(teller, witness, &told, &seen));
+        }
+        let (told_lacks, seen_lacks) = (lacks(&told, &seen), lacks(&seen, &told));
+        // A shorter list is an omission if the endpoint's own receipts hold what its list does not.
+        if told_lacks.is_empty() && self.proves_all(witness, &seen_lacks).await {
+            self.omitted(witness, &seen_lacks);
+            return Ok(told);
+        }
+        if seen_lacks.is_empty() && self.proves_all(teller, &told_lacks).await {
+            self.omitted(teller, &told_lacks);
+            return Ok(seen);
+        }
+        self.majority((teller, told), (witness, seen), near_head).await
+    }
+
+    /// Two against one, if there is a third that answers.
+    async fn majority(
+        &self,
+        (teller, told): (usize, Vec<Block>),
+        (witness, seen): (usize, Vec<Block>),
+        near_head: bool,
+    ) -> Result<Vec<Block>, SourceError> {
+        let ends = told.first().zip(told.last()).map(|(low, high)| (low.header.at.height, high.header.at.height));
+        let third = self.ready().into_iter().find(|i| *i != teller && *i != witness);
+        if let Some(((from, to), third)) = ends.zip(third) {
+            if let Ok(third) = self.ask(third, &|source: &S| source.blocks(from, to, near_head)).await {
+                for (loser, blocks, other) in [(witness, &told, &seen), (teller, &seen, &told)] {
+                    if third == *blocks {
+                        self.omitted(loser, &lacks(other, blocks));
+                        return Ok(third);
+                    }
+                }
+            }
+        }
+        Err(self.disagreement(teller, witness, &told, &seen))
+    }
+
+    /// Whether the endpoint's own receipts hold every one of `lacks`.
+    async fn proves_all(&self, i: usize, lacks: &[Lack]) -> bool {
+        for (header, transfer) in lacks {
+            let probe = self.probe(header, transfer);
+            let answer = self.ask(i, &|source: &S| evidence_of(source, probe.clone())).await;
+            if !matches!(answer, Ok(Some(evidence)) if evidence.supports(&probe)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A deposit as it would be if `transfer` were one: only what a receipt is compared with counts.
+    fn probe(&self, header: &Header, transfer: &Transfer) -> Deposit {
+        Deposit {
+            id: DepositId::of(&self.network, transfer),
+            family: Family::Evm,
+            from: transfer.from,
+            to: transfer.to,
+            amount: transfer.amount,
+            included_at: header.at,
+            block_time: header.time,
+            state: DepositState::Detected,
+            version: EventVersion::default(),
+            unmatched_told: false,
+            first_seen: header.at.height,
+            app: "probe".parse().expect("a plain word is an app id"),
+            user_mark: UserMark::parse("").expect("nothing is a mark"),
+            order: None,
+            reason: Reason::Pending,
+        }
+    }
+
+    /// Names and rests an endpoint that kept logs back.
+    fn omitted(&self, i: usize, lacks: &[Lack]) {
+        let height = lacks.first().map_or(Height(0), |(header, _)| header.at.height);
+        let endpoint = &self.endpoints[i];
+        self.note(endpoint, &self.doubt_at(endpoint, Doubt::OmittedLogs(height)));
+    }
+
+    fn disagreement(&self, teller: usize, witness: usize, told: &[Block], seen: &[Block]) -> SourceError {
+        let at = told.iter().zip(seen).find(|(told, seen)| told != seen).map(|(told, seen)| (told.header.at, seen.header.at));
+        let names = (self.endpoints[teller].source.name(), self.endpoints[witness].source.name());
+        let what = at.map_or_else(
+            || format!("{} and {} tell of different heights", names.0, names.1),
+            |(told, seen): (BlockRef, BlockRef)| {
+                format!("{} has {told}, {} has {seen}, or the logs in it differ", names.0, names.1)
+            },
+        );
+        let error = self.doubt_at(&self.endpoints[witness], Doubt::Disagreement(what));
+        tracing::warn!(network = %self.network, doubt = %error.doubt, "endpoints disagree");
+        self.note(&self.endpoints[witness], &error);
+        error
+    }
+}
+
+/// Owns its question, so that the future does not borrow from the caller's closure.
+async fn evidence_of<S: ChainSource>(
+    source: &S,
+    deposit: Deposit,
+) -> Result<Option<crate::domain::Evidence>, SourceError> {
+    source.evidence(&deposit).await
+}
+
+/// What `blocks` lacks of `other`; both have the same headers.
+fn lacks(blocks: &[Block], other: &[Block]) -> Vec<Lack> {
+    let pairs = blocks.iter().zip(other);
+    let missing = pairs.flat_map(|(block, other)| {
+        let absent = other.transfers.iter().filter(|transfer| !block.transfers.contains(transfer));
+        absent.map(|transfer| (other.header, *transfer))
+    });
+    missing.collect()
+}
+

@@ -1,0 +1,117 @@
+//! Questions where the number of endpoints counts: evidence before a credit, and where our chain left theirs.
+
+use futures::future::join_all;
+
+use super::Pool;
+use crate::{
+    chain::{ChainSource, Doubt, SourceError},
+    domain::{BlockRef, Deposit, Evidence},
+};
+
+/// Most endpoints asked for evidence of one deposit.
+const WITNESSES_MAX: usize = 2;
+
+/// What the endpoints say about a deposit that is about to be credited.
+#[derive(Clone, Debug)]
+pub enum EvidenceVerdict {
+    /// Enough endpoints hold the receipt just as the deposit says, and none that was asked contradicts.
+    Agreed(Evidence),
+    /// An endpoint that has a block at that height has another one, no such receipt, or another content. Credit nothing;
+    /// ask again after the next blocks: a reorg explains it, or a lying endpoint.
+    Contradicted(String),
+    /// Too few answered: unreachable endpoints and those that do not have the block yet count neither way. Ask again.
+    NotYet(SourceError),
+}
+
+/// What the endpoints report at the height of one of our blocks. Lagging and resting endpoints are not asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForkVote {
+    /// Report our hash.
+    pub ours: usize,
+    /// Report another hash.
+    pub others: usize,
+    /// Say that they have no block there.
+    pub missing: usize,
+    /// Gave no usable answer.
+    pub silent: usize,
+}
+
+/// One endpoint's word.
+enum Word {
+    Supports(Evidence),
+    Contradicts(String),
+    Nothing(SourceError),
+}
+
+impl<S: ChainSource> Pool<S> {
+    /// Reads the receipt of `deposit` again: from endpoints in order until two gave an answer that counts, or all were
+    /// asked. [`EvidenceVerdict::Agreed`] needs one that supports it (two if `second_source` is set) and none that
+    /// contradicts among those asked.
+    pub async fn evidence(&self, deposit: &Deposit) -> EvidenceVerdict {
+        let needed = if self.settings.second_source { 2 } else { 1 };
+        let mut supports = Vec::new();
+        let mut silence = None;
+        for i in self.ready() {
+            match self.word(i, deposit).await {
+                Word::Supports(evidence) => supports.push(evidence),
+                Word::Contradicts(what) => return EvidenceVerdict::Contradicted(what),
+                Word::Nothing(error) => silence = Some(error),
+            }
+            if supports.len() == WITNESSES_MAX {
+                break;
+            }
+        }
+        if supports.len() >= needed {
+            if let Some(evidence) = supports.pop() {
+                return EvidenceVerdict::Agreed(evidence);
+            }
+        }
+        EvidenceVerdict::NotYet(silence.unwrap_or_else(|| self.nobody()))
+    }
+
+    async fn word(&self, i: usize, deposit: &Deposit) -> Word {
+        let name = self.endpoints[i].source.name();
+        let answer = self.ask(i, &|source: &S| receipt(source, deposit.clone())).await;
+        match answer {
+            Ok(Some(evidence)) if evidence.supports(deposit) => Word::Supports(evidence),
+            Ok(Some(evidence)) => Word::Contradicts(format!("{name} has the transfer in another form or in block {}", evidence.at)),
+            Ok(None) => self.absence(i, deposit).await,
+            Err(error) => Word::Nothing(error),
+        }
+    }
+
+    /// No receipt is a contradiction only from an endpoint that has the block.
+    async fn absence(&self, i: usize, deposit: &Deposit) -> Word {
+        let name = self.endpoints[i].source.name();
+        let at = deposit.included_at;
+        match self.ask(i, &|source: &S| source.headers(at.height, at.height)).await {
+            Ok(headers) if headers.iter().any(|header| header.at == at) => {
+                Word::Contradicts(format!("{name} has block {at} but not the transfer"))
+            }
+            Ok(_) => Word::Contradicts(format!("{name} has another block at {}", at.height)),
+            Err(error) => Word::Nothing(error),
+        }
+    }
+
+    pub(super) async fn fork_vote(&self, at: BlockRef) -> ForkVote {
+        let asked = self.ready().into_iter().filter(|i| !self.endpoints[*i].is_lagging());
+        let answers = join_all(asked.map(|i| async move {
+            self.ask(i, &|source: &S| source.headers(at.height, at.height)).await
+        }));
+        let mut vote = ForkVote::default();
+        for answer in answers.await {
+            match answer {
+                Ok(headers) if headers.iter().any(|header| header.at == at) => vote.ours += 1,
+                Ok(_) => vote.others += 1,
+                Err(SourceError { doubt: Doubt::Missing(_), .. }) => vote.missing += 1,
+                Err(_) => vote.silent += 1,
+            }
+        }
+        vote
+    }
+}
+
+/// Owns its question, so that the future does not borrow from the caller's closure.
+async fn receipt<S: ChainSource>(source: &S, deposit: Deposit) -> Result<Option<Evidence>, SourceError> {
+    source.evidence(&deposit).await
+}

@@ -1,0 +1,321 @@
+//! The Ethereum JSON-RPC face of a ledger: what each method answers.
+//!
+//! Answers are text put together from pieces rendered at mining, so that a long range costs little more than copying.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use crate::domain::{Address, BlockHash, Height, TxHash};
+
+use super::{
+    block::SimBlock,
+    control,
+    filter::{Filter, Scope},
+    ledger::LedgerHandle,
+    node::NodeOptions,
+    trouble::{Garble, Hidden, Trouble, TroubleHandle},
+};
+
+/// `decimals()`.
+const SELECTOR_DECIMALS: &str = "0x313ce567";
+/// `symbol()`.
+const SELECTOR_SYMBOL: &str = "0x95d89b41";
+
+/// An id nobody asked under.
+const WRONG_ID: &str = "987654321";
+
+/// A JSON-RPC error.
+#[derive(Debug)]
+pub(super) struct RpcError {
+    pub(super) code: i64,
+    pub(super) message: String,
+}
+
+impl RpcError {
+    pub(super) fn params(message: impl Into<String>) -> Self {
+        Self { code: -32602, message: message.into() }
+    }
+
+    fn unknown_block() -> Self {
+        Self { code: -32000, message: "unknown block".into() }
+    }
+}
+
+/// One call as it came.
+#[derive(Debug, Deserialize)]
+pub(super) struct Call<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    pub(super) method: String,
+    #[serde(default)]
+    params: Vec<Value>,
+}
+
+/// A request: one call, or a batch.
+#[derive(Debug)]
+pub(super) enum Request<'a> {
+    One(Call<'a>),
+    Batch(Vec<Call<'a>>),
+}
+
+impl<'a> Request<'a> {
+    /// Reads a body; the error is the whole answer.
+    pub(super) fn parse(body: &'a str) -> Result<Self, String> {
+        let parsed = if body.trim_start().starts_with('[') {
+            serde_json::from_str(body).map(Self::Batch)
+        } else {
+            serde_json::from_str(body).map(Self::One)
+        };
+        parsed.map_err(|_| refusal("null", -32700, "parse error"))
+    }
+
+    pub(super) fn calls(&self) -> &[Call<'a>] {
+        match self {
+            Self::One(call) => std::slice::from_ref(call),
+            Self::Batch(calls) => calls,
+        }
+    }
+
+    /// Puts one answer for each call together.
+    pub(super) fn answer(&self, each: impl FnMut(&Call<'a>) -> String) -> String {
+        let mut answers: Vec<String> = self.calls().iter().map(each).collect();
+        match self {
+            Self::One(_) => answers.remove(0),
+            Self::Batch(_) => format!("[{}]", answers.join(",")),
+        }
+    }
+}
+
+fn refusal(id: &str, code: i64, message: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{}}}}}"#, Value::from(message))
+}
+
+/// What a node answers from: its ledger, its manner, and its trouble.
+#[derive(Debug)]
+pub(super) struct Face {
+    pub(super) ledger: LedgerHandle,
+    pub(super) options: NodeOptions,
+    pub(super) trouble: TroubleHandle,
+}
+
+impl Face {
+    /// The answer to one call, as text with its id.
+    pub(super) fn answer(&self, call: &Call<'_>, trouble: &Trouble) -> String {
+        let id = match trouble.garble {
+            Garble::WrongId => WRONG_ID,
+            Garble::Nothing | Garble::CutJson | Garble::Html => call.id.map_or("null", RawValue::get),
+        };
+        let outcome = match call.method.strip_prefix("dev_") {
+            Some(verb) if self.options.control => control::run(self, verb, &call.params),
+            Some(_) | None => self.call(&call.method, &call.params, trouble),
+        };
+        match outcome {
+            Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+            Err(error) => refusal(id, error.code, &error.message),
+        }
+    }
+
+    /// The same error for one call, whatever it asks.
+    pub(super) fn refuse(call: &Call<'_>, code: i64, message: &str) -> String {
+        refusal(call.id.map_or("null", RawValue::get), code, message)
+    }
+
+    fn call(&self, method: &str, params: &[Value], trouble: &Trouble) -> Result<String, RpcError> {
+        let view = View { face: self, trouble };
+        match method {
+            "eth_chainId" => Ok(format!("\"{:#x}\"", view.chain_id())),
+            "net_version" => Ok(format!("\"{}\"", view.chain_id())),
+            "web3_clientVersion" => Ok("\"depositd-devnet/1\"".into()),
+            "eth_syncing" => Ok("false".into()),
+            "eth_blockNumber" => Ok(format!("\"{:#x}\"", view.head().0)),
+            "eth_getBlockByNumber" => {
+                let block = view.height(param(params, 0)?)?.and_then(|height| view.block(height));
+                Ok(block.map_or("null".into(), |block| view.header(&block, wants_full(params))))
+            }
+            "eth_getBlockByHash" => {
+                let block = view.by_hash(block_hash(param(params, 0)?)?);
+                Ok(block.map_or("null".into(), |block| view.header(&block, wants_full(params))))
+            }
+            "eth_getLogs" => view.logs(&Filter::parse(param(params, 0)?)?),
+            "eth_getTransactionReceipt" => {
+                let hash = text(param(params, 0)?).and_then(|text| TxHash::parse(text).ok());
+                Ok(view.receipt(hash.ok_or_else(|| RpcError::params("invalid transaction hash"))?))
+            }
+            "eth_getBlockReceipts" => {
+                let which = param(params, 0)?;
+                let block = match text(which).filter(|text| text.len() == 66) {
+                    Some(_) => view.by_hash(block_hash(which)?),
+                    None => view.height(which)?.and_then(|height| view.block(height)),
+                };
+                Ok(block.map_or("null".into(), |block| block.receipts_json()))
+            }
+            "eth_call" => view.contract_call(param(params, 0)?),
+            unknown => {
+                Err(RpcError { code: -32601, message: format!("the method {unknown} does not exist/is not available") })
+            }
+        }
+    }
+}
+
+/// The ledger as a node in some trouble sees it.
+struct View<'a> {
+    face: &'a Face,
+    trouble: &'a Trouble,
+}
+
+impl View<'_> {
+    fn chain_id(&self) -> u64 {
+        self.trouble.chain_id.unwrap_or_else(|| self.face.ledger.lock().spec().chain_id)
+    }
+
+    fn head(&self) -> Height {
+        self.trouble.view(self.face.ledger.lock().head().at.height)
+    }
+
+    /// The height a tag or number names; `None` where it is beyond `u64`.
+    fn height(&self, which: &Value) -> Result<Option<Height>, RpcError> {
+        let which = text(which).ok_or_else(|| RpcError::params("expected a block number or tag"))?;
+        match which {
+            "latest" | "pending" => Ok(Some(self.head())),
+            "finalized" | "safe" => {
+                let finalized = self.face.ledger.lock().finalized().at.height;
+                Ok(Some(finalized.min(self.head())))
+            }
+            "earliest" => Ok(Some(Height(0))),
+            number => {
+                let digits = number.strip_prefix("0x").filter(|digits| !digits.is_empty());
+                let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+                let digits = digits.ok_or_else(|| RpcError::params(format!("invalid block number {number}")))?;
+                Ok(u64::from_str_radix(digits, 16).ok().map(Height))
+            }
+        }
+    }
+
+    fn block(&self, height: Height) -> Option<Arc<SimBlock>> {
+        let ledger = self.face.ledger.lock();
+        let seen = height <= self.trouble.view(ledger.head().at.height);
+        if seen { ledger.block(height).cloned() } else { None }
+    }
+
+    fn by_hash(&self, hash: BlockHash) -> Option<Arc<SimBlock>> {
+        let ledger = self.face.ledger.lock();
+        let head = self.trouble.view(ledger.head().at.height);
+        let orphan = || ledger.orphan(hash).filter(|_| self.face.options.remembers_orphans);
+        let block = ledger.by_hash(hash).or_else(orphan)?;
+        (block.at.height <= head).then(|| block.clone())
+    }
+
+    fn header(&self, block: &SimBlock, full: bool) -> String {
+        let json = if full { block.full_json() } else { block.header_json.as_ref().to_owned() };
+        match self.trouble.false_genesis() {
+            Some(other) if block.at.height == Height(0) => {
+                json.replacen(&block.at.hash.to_string(), &other.to_string(), 1)
+            }
+            Some(_) | None => json,
+        }
+    }
+
+    fn receipt(&self, hash: TxHash) -> String {
+        let ledger = self.face.ledger.lock();
+        let head = self.trouble.view(ledger.head().at.height);
+        match ledger.find(hash) {
+            Some((block, place)) if block.at.height <= head => block.receipt_json(place),
+            Some(_) | None => "null".into(),
+        }
+    }
+
+    /// The blocks a filter asks about, as far as this node has them.
+    fn blocks(&self, filter: &Filter) -> Result<Vec<Arc<SimBlock>>, RpcError> {
+        let (from, to) = match &filter.scope {
+            Scope::Block(hash) => return Ok(vec![self.by_hash(*hash).ok_or_else(RpcError::unknown_block)?]),
+            Scope::Range(from, to) => (self.height(from)?, self.height(to)?),
+        };
+        let (from, to) = (from.unwrap_or(Height(u64::MAX)), to.unwrap_or(Height(u64::MAX)));
+        if from > to {
+            return Err(RpcError::params("invalid block range params"));
+        }
+        if let Some(most) = self.face.options.range_blocks_max
+            && to.0 - from.0 >= most
+        {
+            let message = format!("query exceeds max block range {most}");
+            return Err(RpcError { code: -32005, message });
+        }
+        let ledger = self.face.ledger.lock();
+        let head = self.trouble.view(ledger.head().at.height);
+        Ok(ledger.range(from, to.min(head)).to_vec())
+    }
+
+    fn logs(&self, filter: &Filter) -> Result<String, RpcError> {
+        let blocks = self.blocks(filter)?;
+        let mut found: Vec<&str> = Vec::new();
+        for block in blocks.iter().filter(|block| filter.may_match(&block.bloom)) {
+            let matching = block.logs().enumerate().filter(|(_, log)| filter.matches(log));
+            found.extend(matching.map(|(index, _)| block.log_json(index)));
+        }
+        let most = self.face.options.logs_max;
+        if found.len() > most {
+            return Err(RpcError { code: -32005, message: format!("query returned more than {most} results") });
+        }
+        match self.trouble.hidden_logs {
+            Hidden::Nothing => (),
+            Hidden::All => found.clear(),
+            Hidden::Nth(place) if place < found.len() => drop(found.remove(place)),
+            Hidden::Nth(_) => (),
+        }
+        if self.trouble.duplicate_logs {
+            found = found.into_iter().flat_map(|log| [log, log]).collect();
+        }
+        let list = format!("[{}]", found.join(","));
+        if !self.trouble.foreign_logs {
+            return Ok(list);
+        }
+        let foreign = |list: String, block: &Arc<SimBlock>| {
+            let other = BlockHash(super::bloom::keccak256(&[b"foreign", &block.at.hash.0]));
+            list.replace(&block.at.hash.to_string(), &other.to_string())
+        };
+        Ok(blocks.iter().fold(list, foreign))
+    }
+
+    fn contract_call(&self, call: &Value) -> Result<String, RpcError> {
+        let to = text(&call["to"]).and_then(address).ok_or_else(|| RpcError::params("invalid address"))?;
+        let input = text(&call["input"]).or_else(|| text(&call["data"])).unwrap_or("0x");
+        let ledger = self.face.ledger.lock();
+        let Some(token) = ledger.spec().tokens.iter().find(|token| token.contract == to) else {
+            return Ok("\"0x\"".into());
+        };
+        match input {
+            SELECTOR_DECIMALS => Ok(format!("\"0x{:064x}\"", token.decimals.get())),
+            SELECTOR_SYMBOL => {
+                let symbol = hex::encode(&token.symbol);
+                let padded = symbol.len().div_ceil(64) * 64;
+                Ok(format!("\"0x{:064x}{:064x}{symbol:0<padded$}\"", 32, token.symbol.len()))
+            }
+            _ => Err(RpcError { code: 3, message: "execution reverted".into() }),
+        }
+    }
+}
+
+pub(super) fn param(params: &[Value], place: usize) -> Result<&Value, RpcError> {
+    params.get(place).ok_or_else(|| RpcError::params(format!("missing value for required argument {place}")))
+}
+
+pub(super) fn text(value: &Value) -> Option<&str> {
+    value.as_str()
+}
+
+/// Twenty bytes of hex; case says nothing here.
+pub(super) fn address(text: &str) -> Option<Address> {
+    let mut bytes = [0; 20];
+    hex::decode_to_slice(text.strip_prefix("0x")?, &mut bytes).ok()?;
+    Some(Address(bytes))
+}
+
+pub(super) fn block_hash(value: &Value) -> Result<BlockHash, RpcError> {
+    text(value).and_then(|text| BlockHash::parse(text).ok()).ok_or_else(|| RpcError::params("invalid block hash"))
+}
+
+fn wants_full(params: &[Value]) -> bool {
+    params.get(1).and_then(Value::as_bool).unwrap_or(false)
+}

@@ -1,0 +1,91 @@
+//! Fields that several bodies share. Reading checks them as they were checked when they came in.
+
+use super::{CodecError, Reader, Writer};
+use crate::domain::{
+    Address, AppId, BlockHash, BlockRef, DepositId, EventId, Height, LogOrdinal, Millis, NetworkId, NotifyUrl, OrderId,
+    Protocol, TokenAmount, TxHash, UserMark,
+};
+
+pub(super) type Read<T> = Result<T, CodecError>;
+
+pub(super) fn app_id(from: &mut Reader<'_>) -> Read<AppId> {
+    from.text()?.parse().map_err(|_| CodecError("not an app id"))
+}
+
+pub(super) fn order_id(from: &mut Reader<'_>) -> Read<OrderId> {
+    OrderId::parse(from.text()?).map_err(|_| CodecError("not an order id"))
+}
+
+pub(super) fn network_id(from: &mut Reader<'_>) -> Read<NetworkId> {
+    from.text()?.parse().map_err(|_| CodecError("not a network"))
+}
+
+pub(super) fn event_id(from: &mut Reader<'_>) -> Read<EventId> {
+    EventId::parse(from.text()?).ok_or(CodecError("not an event id"))
+}
+
+pub(super) fn user_mark(from: &mut Reader<'_>) -> Read<UserMark> {
+    UserMark::parse(from.text()?).map_err(|_| CodecError("not a user mark"))
+}
+
+pub(super) fn notify_url(from: &mut Reader<'_>) -> Read<NotifyUrl> {
+    NotifyUrl::checked(from.text()?.to_owned()).ok_or(CodecError("not a notify URL"))
+}
+
+pub(super) fn owned_text(from: &mut Reader<'_>) -> Read<String> {
+    from.text().map(str::to_owned)
+}
+
+pub(super) fn millis(from: &mut Reader<'_>) -> Read<Millis> {
+    from.u64().map(Millis)
+}
+
+pub(super) fn height(from: &mut Reader<'_>) -> Read<Height> {
+    from.u64().map(Height)
+}
+
+pub(super) fn address(from: &mut Reader<'_>) -> Read<Address> {
+    from.fixed().map(Address)
+}
+
+pub(super) fn amount(from: &mut Reader<'_>) -> Read<TokenAmount> {
+    from.fixed().map(|bytes| TokenAmount::from_bytes(&bytes))
+}
+
+pub(super) fn write_block(to: &mut Writer, block: BlockRef) {
+    to.u64(block.height.0);
+    to.fixed(&block.hash.0);
+}
+
+pub(super) fn block(from: &mut Reader<'_>) -> Read<BlockRef> {
+    Ok(BlockRef { height: height(from)?, hash: BlockHash(from.fixed()?) })
+}
+
+pub(super) fn write_deposit_id(to: &mut Writer, id: &DepositId) {
+    to.text(id.network.as_str());
+    to.fixed(&id.tx.0);
+    to.fixed(&id.token.0);
+    to.u32(id.ordinal.0);
+}
+
+pub(super) fn deposit_id(from: &mut Reader<'_>) -> Read<DepositId> {
+    Ok(DepositId {
+        network: network_id(from)?,
+        tx: TxHash(from.fixed()?),
+        token: address(from)?,
+        ordinal: LogOrdinal(from.u32()?),
+    })
+}
+
+pub(super) fn write_protocol(to: &mut Writer, protocol: Protocol) {
+    to.u8(match protocol {
+        Protocol::StandardWebhooks => 0,
+    });
+}
+
+pub(super) fn protocol(from: &mut Reader<'_>) -> Read<Protocol> {
+    match from.u8()? {
+        0 => Ok(Protocol::StandardWebhooks),
+        _ => Err(CodecError("unknown protocol")),
+    }
+}

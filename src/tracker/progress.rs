@@ -1,0 +1,226 @@
+//! One batch, or one step down: what the orphaned blocks held is taken back, what the new blocks hold is detected.
+
+use super::{
+    Change, Changeset, Known, PlanError, Tracker,
+    draft::Draft,
+    matching::{self, Claim},
+};
+use crate::domain::{
+    Block, BlockBatch, BlockRef, Cursor, Deposit, DepositEvent, DepositState, EventId, EventKind, Header, Height,
+    Order, Reason, Timestamp,
+};
+
+impl Tracker {
+    /// Begins a network: `headers` are linked, lowest first; the last one becomes the cursor.
+    ///
+    /// # Errors
+    /// A network that has a cursor already; headers that do not link.
+    pub fn plan_adopt(&self, headers: &[Header]) -> Result<Changeset, PlanError> {
+        if let Some(cursor) = self.cursor {
+            return Err(PlanError::Stale(format!("the network already stands at {}", cursor.tip)));
+        }
+        let Some(tip) = headers.last() else {
+            return Err(PlanError::Stale("no headers to begin with".to_owned()));
+        };
+        if let Some((below, above)) = headers.iter().zip(headers.iter().skip(1)).find(|(b, a)| !a.is_on(b.at)) {
+            return Err(PlanError::Stale(format!("header {} does not sit on {}", above.at, below.at)));
+        }
+        let mut draft = Draft::on(Known::default());
+        let kept = headers.len().saturating_sub(self.window_len());
+        for header in &headers[kept..] {
+            draft.put(Change::Header(self.spec.id.clone(), *header));
+        }
+        let cursor = Cursor { tip: tip.at, tip_time: tip.time, peak: tip.at.height, finalized: None };
+        draft.put(Change::Cursor(self.spec.id.clone(), cursor));
+        Ok(draft.finish())
+    }
+
+    /// What does `batch` change? Its base is a block of our window; what we held above it leaves the chain.
+    ///
+    /// # Errors
+    /// [`PlanError`]; nothing has changed.
+    pub fn plan_apply(
+        &self,
+        batch: &BlockBatch,
+        finalized: Option<BlockRef>,
+        known: Known,
+    ) -> Result<Changeset, PlanError> {
+        self.plan_from(batch.base(), batch.blocks(), finalized, known)
+    }
+
+    /// What changes when the chain ends at `to`, one of our own blocks?
+    ///
+    /// # Errors
+    /// [`PlanError`]; nothing has changed.
+    pub fn plan_retreat(&self, to: BlockRef, known: Known) -> Result<Changeset, PlanError> {
+        self.plan_from(to, &[], None, known)
+    }
+
+    fn plan_from(
+        &self,
+        base: BlockRef,
+        blocks: &[Block],
+        finalized: Option<BlockRef>,
+        known: Known,
+    ) -> Result<Changeset, PlanError> {
+        let cursor = self.cursor.ok_or(PlanError::NotAdopted)?;
+        let base_header = *self.locate(base, cursor)?;
+        let top = blocks.last().map_or(base_header, |block| block.header);
+        let mut draft = Draft::on(known);
+
+        self.orphan_above(base.height, top.time, &mut draft)?;
+        let mut peak = cursor.peak;
+        let floor = self.floor_under(top.at.height);
+        for block in blocks {
+            if block.header.at.height >= floor {
+                draft.put(Change::Header(self.spec.id.clone(), block.header));
+            }
+            self.detect_in(block, peak, &mut draft)?;
+            peak = peak.max(block.header.at.height);
+        }
+        for header in self.window.below(floor) {
+            draft.put(Change::DropHeader(self.spec.id.clone(), header.at.height));
+        }
+        let finalized = self.final_block(cursor, finalized, base, blocks);
+        let moved = Cursor { tip: top.at, tip_time: top.time, peak, finalized };
+        self.settle_below(&moved, base.height, &mut draft);
+        draft.put(Change::Cursor(self.spec.id.clone(), moved));
+        Ok(draft.finish())
+    }
+
+    /// Our own header at `base`.
+    fn locate(&self, base: BlockRef, cursor: Cursor) -> Result<&Header, PlanError> {
+        let too_deep = PlanError::TooDeep { base: base.height, tip: cursor.tip };
+        if self.window.floor().is_none_or(|floor| base.height < floor) {
+            return Err(too_deep);
+        }
+        if base.height < cursor.tip.height && cursor.finalized.is_some_and(|last| base.height < last.height) {
+            return Err(too_deep);
+        }
+        self.window
+            .at(base.height)
+            .filter(|header| header.at == base)
+            .ok_or_else(|| PlanError::Stale(format!("base {base} is not one of our blocks, the tip is {}", cursor.tip)))
+    }
+
+    /// Takes back what the blocks above `base` held.
+    fn orphan_above(&self, base: Height, now: Timestamp, draft: &mut Draft) -> Result<(), PlanError> {
+        let above = (base.next(), super::FIRST_ID.with_network(&self.spec.id));
+        for deposit in self.pending.range(above.clone()..).chain(self.told.range(above..)).map(|(_, deposit)| deposit) {
+            if deposit.is_credited() {
+                self.reverse(deposit, now, draft)?;
+            } else {
+                draft.put_deposit(Deposit { state: DepositState::Orphaned, ..deposit.clone() });
+            }
+        }
+        for header in self.window.above(base) {
+            draft.put(Change::DropHeader(self.spec.id.clone(), header.at.height));
+        }
+        Ok(())
+    }
+
+    fn reverse(&self, deposit: &Deposit, now: Timestamp, draft: &mut Draft) -> Result<(), PlanError> {
+        let credited = EventId::money(&deposit.text(), deposit.version);
+        let order = draft.order(&deposit.app, deposit.order.as_ref()).cloned();
+        let order = order.map(|order| draft.reopen(&order, &deposit.id));
+        let reversed = Deposit {
+            state: DepositState::Orphaned,
+            version: deposit.version.next(),
+            reason: Reason::Reversed,
+            ..deposit.clone()
+        };
+        let event = self.event(EventKind::Reversed, &reversed, now, 0, order, Some(credited))?;
+        draft.tell(event);
+        draft.put_deposit(reversed);
+        Ok(())
+    }
+
+    fn detect_in(&self, block: &Block, peak: Height, draft: &mut Draft) -> Result<(), PlanError> {
+        for transfer in &block.transfers {
+            let Some(holding) = draft.holding(&self.spec.id, transfer.to).cloned() else { continue };
+            let Some(token) = self.token(transfer.token) else { continue };
+            let id = crate::domain::DepositId::of(&self.spec.id, transfer);
+            let prior = draft.deposit(&id).cloned();
+            if let Some(prior) = prior.as_ref().filter(|prior| prior.state != DepositState::Orphaned) {
+                return Err(PlanError::Stale(format!(
+                    "transfer {} appears in {} although it is in {} of the same chain",
+                    prior.text(),
+                    block.header.at,
+                    prior.included_at
+                )));
+            }
+            let mut deposit = matching::detect(&self.spec, block, transfer, &holding, prior.as_ref(), peak);
+            let meant_for = draft.order(&deposit.app, deposit.order.as_ref());
+            let open = draft.order(&holding.app, holding.open_order.as_ref());
+            match matching::claim(&deposit, token, &holding, meant_for, open) {
+                Claim::Order(_) => {
+                    deposit.order = matching::order_claimed(&deposit, meant_for, open).map(|order| order.id.clone());
+                }
+                Claim::Standing => {}
+                Claim::Nobody(reason) => deposit.reason = reason,
+            }
+            draft.put_deposit(deposit);
+        }
+        Ok(())
+    }
+
+    /// The lowest height that stays in the window when the tip is at `top`.
+    fn floor_under(&self, top: Height) -> Height {
+        top.down(u64::from(self.spec.window_blocks).saturating_sub(1))
+    }
+
+    /// The newest final block we may believe in: on our own chain as it will be, and never below an earlier one.
+    fn final_block(
+        &self,
+        cursor: Cursor,
+        claimed: Option<BlockRef>,
+        base: BlockRef,
+        blocks: &[Block],
+    ) -> Option<BlockRef> {
+        let is_ours = |block: &BlockRef| {
+            let kept = block.height <= base.height && self.window.holds(*block);
+            kept || blocks.iter().any(|new| new.header.at == *block)
+        };
+        let believed = claimed.filter(is_ours);
+        believed.filter(|new| cursor.finalized.is_none_or(|old| new.height > old.height)).or(cursor.finalized)
+    }
+
+    /// Credited deposits that the chain cannot take back any more become final.
+    fn settle_below(&self, cursor: &Cursor, kept: Height, draft: &mut Draft) {
+        let floor = self.floor_under(cursor.tip.height);
+        let last = cursor.finalized.map_or(floor.below(), |last| Some(last.height.max(floor.down(1))));
+        let Some(last) = last else { return };
+        let end = (last.next(), super::FIRST_ID.with_network(&self.spec.id));
+        for ((height, _), deposit) in self.told.range(..end) {
+            if deposit.state == DepositState::Confirmed && *height <= kept {
+                draft.put_deposit(Deposit { state: DepositState::Finalized, ..deposit.clone() });
+            }
+        }
+    }
+
+    pub(super) fn event(
+        &self,
+        kind: EventKind,
+        deposit: &Deposit,
+        timestamp: Timestamp,
+        confirmations: u32,
+        order: Option<Order>,
+        reverses: Option<EventId>,
+    ) -> Result<DepositEvent, PlanError> {
+        let text = deposit.text();
+        let (id, version) = match kind {
+            EventKind::Confirmed | EventKind::Reversed => (EventId::money(&text, deposit.version), deposit.version),
+            EventKind::Unmatched => (EventId::unmatched(&text), crate::domain::EventVersion(0)),
+        };
+        let token = self.token(deposit.id.token).cloned().ok_or_else(|| {
+            PlanError::Stale(format!("token {:?} of {text} is not configured any more", deposit.id.token))
+        })?;
+        let family = self.spec.family;
+        let deposit = deposit.clone();
+        Ok(DepositEvent { id, kind, version, timestamp, family, token, deposit, confirmations, order, reverses })
+    }
+
+    fn window_len(&self) -> usize {
+        usize::try_from(self.spec.window_blocks).unwrap_or(usize::MAX).max(1)
+    }
+}

@@ -1,0 +1,286 @@
+//! Table tests: a script of blocks in, the story of its deposits out.
+//!
+//! Script lines:
+//! `policy 2` or `policy final` · `window 8` · `watch A` · `order o1 A 50` (registered at the current tip) ·
+//! `on 0: 1a[t1 A 50], 2a` (a batch on that base; `t1.1` is the token's second log in t1; `A<A` pays A from A) ·
+//! `final 2a` (the node calls it final with the next line) · `down 1a` (the chain ends there) · `hold` / `ask` (withhold
+//! or give evidence again) · `forge t1 9` (evidence of another amount).
+//! Heights come from the names: `12b` is height 12 on branch b.
+
+use std::{collections::BTreeMap, fmt::Write as _, num::NonZeroU32};
+
+use expect_test::{Expect, expect};
+
+use super::{Change, Changeset, Known, Needs, PlanError, Tracker};
+use crate::domain::{
+    Address, AppId, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, Deposit, DepositId, Evidence,
+    Family, FinalityPolicy, Header, Height, Holding, LogOrdinal, Millis, NetworkId, NetworkSpec, Order, OrderId,
+    OrderLine, OrderState, Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash, UserMark, Watch,
+};
+
+const TOKEN: Address = Address([0xee; 20]);
+const MINIMUM: u64 = 2;
+
+#[derive(Debug)]
+struct World {
+    tracker: Tracker,
+    rows: Known,
+    finalized: Option<BlockRef>,
+    holding_back: bool,
+    story: String,
+}
+
+fn network() -> NetworkId {
+    "test".parse().unwrap()
+}
+
+fn app() -> AppId {
+    "app".parse().unwrap()
+}
+
+fn spec(threshold: Threshold, window_blocks: u32) -> NetworkSpec {
+    let token = Token {
+        contract: TOKEN,
+        symbol: "USDT".to_owned(),
+        decimals: Decimals::new(0).unwrap(),
+        minimum: TokenAmount::of(MINIMUM),
+    };
+    NetworkSpec {
+        id: network(),
+        family: Family::Evm,
+        tokens: BTreeMap::from([(TOKEN, token)]),
+        policy: FinalityPolicy { threshold },
+        window_blocks,
+    }
+}
+
+fn address(name: &str) -> Address {
+    Address([name.as_bytes()[0]; 20])
+}
+
+fn tx(name: &str) -> TxHash {
+    let mut bytes = [0; 32];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    TxHash(bytes)
+}
+
+fn at(name: &str) -> BlockRef {
+    let digits = name.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let height = Height(digits.parse().unwrap());
+    let mut hash = [0; 32];
+    hash[..name.len()].copy_from_slice(name.as_bytes());
+    BlockRef { height, hash: BlockHash(hash) }
+}
+
+fn name_of(block: BlockRef) -> String {
+    String::from_utf8(block.hash.0.iter().copied().take_while(|b| *b != 0).collect()).unwrap()
+}
+
+fn transfer(text: &str) -> Transfer {
+    let [tx_name, to, amount] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("transfer {text:?}") };
+    let (tx_name, ordinal) = tx_name.split_once('.').unwrap_or((tx_name, "0"));
+    let (to, from) = to.split_once('<').unwrap_or((to, "z"));
+    Transfer {
+        tx: tx(tx_name),
+        token: TOKEN,
+        ordinal: LogOrdinal(ordinal.parse().unwrap()),
+        from: address(from),
+        to: address(to),
+        amount: TokenAmount::of(amount.parse().unwrap()),
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let two = Confirmations(NonZeroU32::new(2).unwrap());
+        let mut world = Self {
+            tracker: Tracker::new(spec(Threshold::Confirmations(two), 8)),
+            rows: Known::default(),
+            finalized: None,
+            holding_back: false,
+            story: String::new(),
+        };
+        let genesis = Header { at: at("0"), parent: BlockHash([0xff; 32]), time: Timestamp(0) };
+        let changes = world.tracker.plan_adopt(&[genesis]).unwrap();
+        world.take(changes);
+        world
+    }
+
+    fn known(&self, needs: Needs) -> Known {
+        let mut known = self.rows.clone();
+        known.deposits.retain(|id, _| needs.deposits.contains(id));
+        known.holdings.retain(|(_, address), _| needs.addresses.contains(address));
+        known
+    }
+
+    fn take(&mut self, changes: Changeset) {
+        self.tracker.accept(&changes);
+        for change in changes.changes {
+            match change {
+                Change::Deposit(deposit) => {
+                    self.tell(&deposit);
+                    self.rows.deposits.insert(deposit.id.clone(), deposit);
+                }
+                Change::Order(order) => {
+                    writeln!(self.story, "    order {} {}", order.id, order.state.word()).unwrap();
+                    self.rows.orders.insert((order.app.clone(), order.id.clone()), order);
+                }
+                Change::Holding(holding) => {
+                    self.rows.holdings.insert((holding.network.clone(), holding.address), holding);
+                }
+                _ => {}
+            }
+        }
+        for event in changes.events {
+            let order = event.order.map_or_else(String::new, |order| format!(" for {}", order.id));
+            let (kind, version, reason) = (event.kind.word(), event.version.0, event.deposit.reason.word());
+            let confirmations = event.confirmations;
+            writeln!(self.story, "    -> {kind} v{version} {reason}{order}, {confirmations} conf").unwrap();
+        }
+    }
+
+    fn tell(&mut self, deposit: &Deposit) {
+        let tx = name_of(BlockRef { height: Height(0), hash: BlockHash(deposit.id.tx.0) });
+        let to = char::from(deposit.to.0[0]);
+        let (amount, state, reason) = (deposit.amount, deposit.state.word(), deposit.reason.word());
+        let block = name_of(deposit.included_at);
+        writeln!(self.story, "  {tx}.{} {to} {amount} in {block}: {state} ({reason})", deposit.id.ordinal.0).unwrap();
+    }
+
+    fn planned(&mut self, plan: Result<Changeset, PlanError>) {
+        match plan {
+            Ok(changes) => self.take(changes),
+            Err(error) => writeln!(self.story, "  refused: {error}").unwrap(),
+        }
+    }
+
+    fn batch(&mut self, base: &str, blocks: &str) {
+        let mut below = at(base);
+        let blocks = blocks.split(", ").map(|text| {
+            let (name, transfers) = text.split_once('[').unwrap_or((text, "]"));
+            let transfers = transfers.trim_end_matches(']').split("; ").filter(|t| !t.is_empty()).map(transfer);
+            let here = at(name);
+            let header = Header { at: here, parent: below.hash, time: Timestamp(here.height.0 * 12) };
+            below = here;
+            Block { header, transfers: transfers.collect() }
+        });
+        let batch = BlockBatch::link(at(base), blocks.collect()).unwrap();
+        let known = self.known(self.tracker.needs_of_batch(&batch));
+        let plan = self.tracker.plan_apply(&batch, self.finalized, known);
+        self.planned(plan);
+        self.verify();
+    }
+
+    fn verify(&mut self) {
+        if self.holding_back {
+            return;
+        }
+        let due = self.tracker.due(100);
+        let evidence: Vec<_> = due.iter().map(evidence_of).collect();
+        let known = self.known(self.tracker.needs_of_evidence(&evidence));
+        let plan = self.tracker.plan_verify(&evidence, self.finalized, known);
+        self.planned(plan);
+    }
+
+    fn forge(&mut self, tx_name: &str, amount: &str) {
+        let id = DepositId { network: network(), tx: tx(tx_name), token: TOKEN, ordinal: LogOrdinal(0) };
+        let forged =
+            Evidence { amount: TokenAmount::of(amount.parse().unwrap()), ..evidence_of(&self.rows.deposits[&id]) };
+        let known = self.known(self.tracker.needs_of_evidence(std::slice::from_ref(&forged)));
+        let plan = self.tracker.plan_verify(&[forged], None, known);
+        self.planned(plan);
+    }
+
+    fn holding(&self, address: Address) -> Holding {
+        self.rows.holdings.get(&(network(), address)).cloned().unwrap_or(Holding {
+            network: network(),
+            address,
+            app: app(),
+            user_mark: UserMark::default(),
+            standing: None,
+            open_order: None,
+            created: Millis(0),
+        })
+    }
+
+    fn watch(&mut self, name: &str) {
+        let effective_from = self.tracker.cursor().unwrap().tip.height.next();
+        let holding = Holding { standing: Some(Watch { effective_from }), ..self.holding(address(name)) };
+        self.take(Changeset { changes: vec![Change::Holding(holding)], events: vec![] });
+    }
+
+    fn order(&mut self, id: &str, name: &str, amount: &str) {
+        let id = OrderId::parse(id).unwrap();
+        let effective_from = self.tracker.cursor().unwrap().tip.height.next();
+        let holding = Holding { open_order: Some(id.clone()), ..self.holding(address(name)) };
+        let order = Order {
+            app: app(),
+            id: id.clone(),
+            user_mark: UserMark::default(),
+            username: None,
+            address: address(name),
+            lines: vec![OrderLine { network: network(), token: TOKEN, effective_from }],
+            expected: TokenAmount::of(amount.parse().unwrap()),
+            notify_url: None,
+            created: Millis(0),
+            state: OrderState::Open,
+        };
+        self.tracker.accept(&Changeset { changes: vec![Change::Holding(holding.clone())], events: vec![] });
+        self.rows.holdings.insert((network(), holding.address), holding);
+        self.rows.orders.insert((app(), id), order);
+    }
+
+    fn step(&mut self, line: &str) {
+        writeln!(self.story, "{line}").unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        match words[..] {
+            ["policy", "final"] => self.tracker.spec.policy.threshold = Threshold::Finalized,
+            ["policy", n] => {
+                let n = Confirmations(n.parse().unwrap());
+                self.tracker.spec.policy.threshold = Threshold::Confirmations(n);
+            }
+            ["window", n] => self.tracker.spec.window_blocks = n.parse().unwrap(),
+            ["watch", name] => self.watch(name),
+            ["order", id, name, amount] => self.order(id, name, amount),
+            ["final", name] => self.finalized = Some(at(name)),
+            ["hold"] => self.holding_back = true,
+            ["ask"] => {
+                self.holding_back = false;
+                self.verify();
+            }
+            ["forge", tx, amount] => self.forge(tx, amount),
+            ["down", name] => {
+                let known = self.known(self.tracker.needs_of_retreat(at(name)));
+                let plan = self.tracker.plan_retreat(at(name), known);
+                self.planned(plan);
+                self.verify();
+            }
+            ["on", ..] => {
+                let (base, blocks) = line["on ".len()..].split_once(": ").unwrap();
+                self.batch(base, blocks);
+            }
+            _ => panic!("unknown line {line:?}"),
+        }
+    }
+}
+
+fn evidence_of(deposit: &Deposit) -> Evidence {
+    Evidence {
+        id: deposit.id.clone(),
+        at: deposit.included_at,
+        from: deposit.from,
+        to: deposit.to,
+        amount: deposit.amount,
+    }
+}
+
+fn check(script: &str, story: Expect) {
+    let mut world = World::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        world.step(line);
+    }
+    story.assert_eq(&world.story);
+}
+
+mod limits;
+mod story;

@@ -1,0 +1,158 @@
+//! What registrations change: pure decisions over the rows they concern.
+
+use super::handle::{NewOrder, NewWatch, Refusal, Rotation, first_covered};
+use crate::{
+    domain::{
+        Address, App, BlockRef, Holding, Millis, NetworkId, Order, OrderLine, OrderState, Watch,
+        app::{LiveKey, SIGNING_KEYS_MAX},
+    },
+    tracker::{Change, Changeset},
+};
+
+/// A decision: what to write, and what to answer once it is durable.
+#[derive(Debug)]
+pub(super) struct Plan<T> {
+    pub(super) changes: Changeset,
+    pub(super) answer: T,
+}
+
+/// One network of a new order, with what is known about its address there.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    pub(super) network: &'a NetworkId,
+    pub(super) token: Address,
+    pub(super) tip: BlockRef,
+    pub(super) holding: Option<Holding>,
+}
+
+/// A new app, or the one that is there if it is the same.
+pub(super) fn create_app(app: App, known: Option<App>) -> Result<App, Refusal> {
+    let Some(known) = known else { return Ok(app) };
+    let content = |app: &App| {
+        let key = app.keys.first().map(|live| live.key.clone());
+        (app.protocol, app.notify_url.clone(), app.notify_hosts.clone(), key)
+    };
+    if content(&app) == content(&known) {
+        Ok(known)
+    } else {
+        Err(Refusal::AlreadyExists { what: "app", name: app.id.to_string() })
+    }
+}
+
+/// The app with its new key first; the old one signs beside it for the overlap.
+pub(super) fn rotate(mut app: App, rotation: &Rotation, now: Millis) -> App {
+    if app.keys.first().is_some_and(|live| live.key == rotation.key) {
+        return app;
+    }
+    let until = now.plus(rotation.overlap_ms);
+    if let Some(current) = app.keys.first_mut() {
+        current.until = Some(until);
+    }
+    app.keys.insert(0, LiveKey { key: rotation.key.clone(), until: None });
+    app.keys.truncate(SIGNING_KEYS_MAX);
+    app
+}
+
+/// A new order: the same again is answered with what is there, other content under the same id is refused.
+pub(super) fn order(
+    new: &NewOrder,
+    known: Option<Order>,
+    lines: Vec<Line<'_>>,
+    now: Millis,
+) -> Result<Plan<Order>, Refusal> {
+    let asked = Order {
+        app: new.app.clone(),
+        id: new.id.clone(),
+        user_mark: new.user_mark.clone(),
+        username: new.username.clone(),
+        address: new.address,
+        lines: lines
+            .iter()
+            .map(|line| OrderLine {
+                network: line.network.clone(),
+                token: line.token,
+                effective_from: first_covered(line.tip.height),
+            })
+            .collect(),
+        expected: new.expected,
+        notify_url: new.notify_url.clone(),
+        created: now,
+        state: OrderState::Open,
+    };
+    if let Some(known) = known {
+        return if known.asks_the_same(&asked) {
+            Ok(Plan { changes: Changeset::default(), answer: known })
+        } else {
+            Err(Refusal::AlreadyExists { what: "order", name: new.id.to_string() })
+        };
+    }
+    let mut changes = Vec::with_capacity(lines.len() + 1);
+    for line in lines {
+        let holding = owned(line.holding, line.network, new.address, (&new.app, &new.user_mark), now)?;
+        if holding.open_order.is_some() {
+            return Err(Refusal::AddressBusy { network: line.network.clone() });
+        }
+        changes.push(Change::Holding(Holding { open_order: Some(new.id.clone()), ..holding }));
+    }
+    changes.push(Change::Order(asked.clone()));
+    Ok(Plan { changes: Changeset { changes, events: Vec::new() }, answer: asked })
+}
+
+/// A withdrawn order; `seen`: a payment for it waits for its confirmations.
+pub(super) fn cancel(order: Order, holdings: Vec<Holding>, seen: bool) -> Result<Plan<Order>, Refusal> {
+    match order.state {
+        OrderState::Cancelled => return Ok(Plan { changes: Changeset::default(), answer: order }),
+        OrderState::Open if !seen => {}
+        OrderState::Open | OrderState::Paid(_) | OrderState::Reversed(_) => {
+            return Err(Refusal::PaymentSeen { order: order.id });
+        }
+    }
+    let freed = holdings.into_iter().filter(|holding| holding.open_order.as_ref() == Some(&order.id));
+    let mut changes: Vec<_> = freed.map(|holding| Change::Holding(Holding { open_order: None, ..holding })).collect();
+    let cancelled = Order { state: OrderState::Cancelled, ..order };
+    changes.push(Change::Order(cancelled.clone()));
+    Ok(Plan { changes: Changeset { changes, events: Vec::new() }, answer: cancelled })
+}
+
+/// Standing watches; one that is there already keeps its first height.
+pub(super) fn watch(
+    new: &NewWatch,
+    places: Vec<(&NetworkId, BlockRef, Option<Holding>)>,
+    now: Millis,
+) -> Result<Plan<Vec<Holding>>, Refusal> {
+    let mut changes = Vec::new();
+    let mut answer = Vec::with_capacity(places.len());
+    for (network, tip, holding) in places {
+        let mut holding = owned(holding, network, new.address, (&new.app, &new.user_mark), now)?;
+        if holding.standing.is_none() {
+            holding.standing = Some(Watch { effective_from: first_covered(tip.height) });
+            changes.push(Change::Holding(holding.clone()));
+        }
+        answer.push(holding);
+    }
+    Ok(Plan { changes: Changeset { changes, events: Vec::new() }, answer })
+}
+
+/// The address as this owner's: new, or his already.
+fn owned(
+    holding: Option<Holding>,
+    network: &NetworkId,
+    address: Address,
+    owner: (&crate::domain::AppId, &crate::domain::UserMark),
+    now: Millis,
+) -> Result<Holding, Refusal> {
+    let (app, user_mark) = owner;
+    match holding {
+        Some(holding) if holding.app == *app && holding.user_mark == *user_mark => Ok(holding),
+        Some(_) => Err(Refusal::AddressTaken { network: network.clone() }),
+        None => Ok(Holding {
+            network: network.clone(),
+            address,
+            app: app.clone(),
+            user_mark: user_mark.clone(),
+            standing: None,
+            open_order: None,
+            created: now,
+        }),
+    }
+}

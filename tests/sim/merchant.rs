@@ -1,0 +1,66 @@
+//! The receiver: keeps what it was told, and complains about everything a receiver may complain about.
+
+use std::collections::BTreeMap;
+
+use depositd::domain::{EventId, Notification, TokenAmount};
+
+#[derive(Debug, Default)]
+pub struct Merchant {
+    bodies: BTreeMap<EventId, Vec<u8>>,
+    /// By deposit id: the last version, and what stands credited.
+    ledger: BTreeMap<String, (u64, Option<TokenAmount>)>,
+    pub unmatched: BTreeMap<String, String>,
+    refusals: BTreeMap<EventId, u32>,
+}
+
+impl Merchant {
+    /// Takes one delivery. The same event again must have the same body; versions must come one after the other.
+    pub fn receive(&mut self, notification: &Notification, policy: u32) {
+        if let Some(first) = self.bodies.get(&notification.id) {
+            assert_eq!(*first, notification.body, "event {} has two bodies", notification.id);
+            return;
+        }
+        self.bodies.insert(notification.id.clone(), notification.body.clone());
+        let body: serde_json::Value = serde_json::from_slice(&notification.body).expect("a body is JSON");
+        let data = &body["data"];
+        let deposit = data["deposit_id"].as_str().unwrap().to_owned();
+        assert_eq!(data["event_id"], notification.id.as_str());
+        let version = data["version"].as_u64().unwrap();
+        let amount = TokenAmount::parse_base_units(data["amount"].as_str().unwrap()).unwrap();
+        let told = self.ledger.entry(deposit.clone()).or_default();
+        match body["type"].as_str().unwrap() {
+            "deposit.confirmed" => {
+                assert_eq!(version, told.0 + 1, "{deposit}: credit out of order");
+                assert_eq!(told.1, None, "{deposit} credited twice");
+                assert!(data["confirmations"].as_u64().unwrap() >= u64::from(policy), "{deposit} credited too early");
+                *told = (version, Some(amount));
+            }
+            "deposit.reversed" => {
+                assert_eq!(version, told.0 + 1, "{deposit}: reversal out of order");
+                assert_eq!(told.1, Some(amount), "{deposit}: takes back what was not credited");
+                *told = (version, None);
+            }
+            "deposit.unmatched" => {
+                let reason = data["reason"].as_str().unwrap().to_owned();
+                assert!(self.unmatched.insert(deposit, reason).is_none(), "unmatched is told once");
+            }
+            other => panic!("unknown event {other}"),
+        }
+    }
+
+    /// Whether this delivery may fail: no event is refused for ever.
+    pub fn may_refuse(&mut self, id: &EventId) -> bool {
+        let refusals = self.refusals.entry(id.clone()).or_default();
+        *refusals += 1;
+        *refusals <= 4
+    }
+
+    /// What stands credited, by deposit id.
+    pub fn credited(&self) -> BTreeMap<String, TokenAmount> {
+        self.ledger.iter().filter_map(|(id, (_, amount))| Some((id.clone(), (*amount)?))).collect()
+    }
+
+    pub fn events(&self) -> &BTreeMap<EventId, Vec<u8>> {
+        &self.bodies
+    }
+}
