@@ -1,0 +1,33 @@
+// The configuration a test gives the daemon: written as the file an operator would write.
+
+const toml = (value) => (Array.isArray(value) ? `[${value.map(toml).join(', ')}]` : JSON.stringify(value));
+
+const table = (name, keys) =>
+  [`[${name}]`, ...Object.entries(keys).filter(([, v]) => v !== undefined).map(([k, v]) => `${k} = ${toml(v)}`)];
+
+/** The network every test watches. */
+export const NETWORK = 'local';
+
+/**
+ * Text of a configuration file. `dir` holds everything; `endpoints` are URLs or tables; `ports` are those of the
+ * receivers; `network` and `store` override keys of theirs.
+ */
+export function configText({ dir, pages, tcp, tokens = [], endpoints, money, ports, network = {}, store = {} }) {
+  const urls = Array.isArray(endpoints) ? endpoints : [endpoints];
+  const lines = [
+    ...table(`networks.${NETWORK}`, {
+      family: 'evm', chain_id: 31337, genesis: 'any', confirmations: 3, window_blocks: 128, poll_interval_ms: 100,
+      start: 'head', bloom: 'strict', retreat_after_ms: 300, ...network,
+    }),
+    ...table(`[networks.${NETWORK}.tokens]`, { symbol: 'USDT', contract: money.token, decimals: money.decimals }),
+    ...urls.flatMap((url, i) => table(`[networks.${NETWORK}.endpoints]`, { name: `node-${i + 1}`, ...(url.url ? url : { url }) })),
+    ...table('store', { dir: `${dir}/store`, witness: `${dir}/witness`, ...store }),
+    ...table('api', { socket: `${dir}/api.sock`, tcp }),
+    ...tokens.flatMap((token) => table('[api.tokens]', token)),
+    ...table('egress', { allow_insecure_loopback: true, ports }),
+    ...table('http', { pages }),
+    ...table('log', { format: 'json', filter: 'info' }),
+    ...table('stop', { grace_ms: 5000 }),
+  ];
+  return `${lines.join('\n')}\n`;
+}
