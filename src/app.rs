@@ -1,1 +1,273 @@
-//! Skeleton: app.
+//! The composition root: opens, loads, wires, starts in order, stops in order.
+
+mod wiring;
+
+use std::{
+    io,
+    sync::{Arc, OnceLock, atomic::AtomicU64},
+    time::Duration,
+};
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    api::{self, ApiError, Listeners},
+    chain::{
+        evm::EvmSource,
+        http::HttpSetupError,
+        pool::{Pool, PoolRefusal},
+    },
+    config::Config,
+    domain::StatusBoard,
+    follow::{Follower, Stored},
+    metrics::{Pages, serve_pages},
+    notify::{NotifyError, Notifier},
+    service::{self, TurnBoard},
+    store::{Reader, Store, StoreError},
+    supervise::{Exit, Supervisor},
+    writer::{Core, LoadError, Loading, Writer, WriterHandle},
+};
+
+/// A follower may wait so long for its endpoints before it counts as stuck: several deadlines in a row.
+const FOLLOWER_TURN_MAX: Duration = Duration::from_secs(300);
+/// The writer answers a ping within a commit; a disk that takes this long is stuck.
+const WRITER_TURN_MAX: Duration = Duration::from_secs(60);
+/// Pause between two pings of the writer.
+const PING_PAUSE: Duration = Duration::from_secs(3);
+/// Deposits taken up for verification at start, per network.
+const DUE_LEN_MAX: usize = 64;
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The store cannot be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// What is stored does not fit the configuration.
+    #[error("{0}")]
+    Load(#[from] LoadError),
+    /// A network is not what the configuration says.
+    #[error("{0}")]
+    Network(#[from] PoolRefusal),
+    /// A client for a node cannot be made.
+    #[error("{0}")]
+    Http(#[from] HttpSetupError),
+    /// The notifier cannot be made.
+    #[error("{0}")]
+    Notify(#[from] NotifyError),
+    /// The API cannot listen.
+    #[error("{0}")]
+    Api(#[from] ApiError),
+    /// The pages cannot listen.
+    #[error("cannot listen on {place} for the pages: {source}")]
+    Pages {
+        /// Where.
+        place: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system gave no thread.
+    #[error("no thread for the writer: {0}")]
+    Thread(io::Error),
+    /// A task ended by itself.
+    #[error("{0}")]
+    Task(Exit),
+    /// A write or sync failed: what was not answered is not there; start again.
+    #[error("the store failed, nothing since the last answer is kept: {0}")]
+    Writer(String),
+}
+
+impl AppError {
+    /// The process's exit code: see the operator's manual.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(error) => error.exit_code(),
+            Self::Load(_) | Self::Network(_) | Self::Http(_) => 78,
+            Self::Notify(_) | Self::Api(_) | Self::Pages { .. } | Self::Thread(_) => 1,
+            Self::Task(_) => 70,
+            Self::Writer(_) => 74,
+        }
+    }
+}
+
+/// What the process has and the daemon needs.
+#[derive(Debug)]
+pub struct Process {
+    /// The metrics registry.
+    pub registry: PrometheusHandle,
+    /// Log lines dropped so far.
+    pub log_dropped: Arc<AtomicU64>,
+}
+
+/// Everything that listens, bound before anything runs.
+struct Doors {
+    api: Listeners,
+    pages: TcpListener,
+}
+
+/// Runs the daemon until `stop`. `ready` is called once the store is verified and every listener is bound.
+///
+/// # Errors
+/// [`AppError`]: why it did not start, or what ended it.
+pub async fn run(
+    config: Config,
+    process: Process,
+    stop: CancellationToken,
+    ready: impl FnOnce() + Send,
+) -> Result<(), AppError> {
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let core = open(&config).await?;
+    let pools = connect(&config).await?;
+    let doors = bind(&config).await?;
+    let failed = Arc::new(OnceLock::new());
+    let mut tasks = Supervisor::new(stop);
+    start(&mut tasks, &config, core, pools, doors, process, &failed)?;
+    ready();
+    info!("ready");
+    // systemd may not be there; then nobody is told.
+    drop(service::ready("watching"));
+
+    let first = tasks.first_exit().await;
+    drop(service::stopping("stopping"));
+    info!("stopping");
+    let late = tasks.close(config.stop.grace()).await;
+    for exit in &late {
+        error!("{exit}");
+    }
+    if let Some(why) = failed.get() {
+        return Err(AppError::Writer(why.clone()));
+    }
+    match first.or_else(|| late.into_iter().next()) {
+        Some(exit) => Err(AppError::Task(exit)),
+        None => Ok(()),
+    }
+}
+
+/// Opens the store and checks every row of it.
+async fn open(config: &Config) -> Result<Core, AppError> {
+    let options = wiring::store_options(&config.store);
+    let specs: Vec<_> = config.networks.iter().map(|network| network.spec.clone()).collect();
+    let opened = tokio::task::spawn_blocking(move || {
+        let mut loading = Loading::of(specs);
+        let store = Store::open(&options, |row| loading.row(row))?;
+        Ok::<_, AppError>(loading.finish(store)?)
+    });
+    opened.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+/// Makes the pools and asks every endpoint who it is. Endpoints that do not answer are no reason not to start.
+async fn connect(config: &Config) -> Result<Vec<Arc<Pool<EvmSource>>>, AppError> {
+    let mut pools = Vec::with_capacity(config.networks.len());
+    for network in &config.networks {
+        pools.push(Arc::new(wiring::pool(network)?));
+    }
+    for checked in futures::future::join_all(pools.iter().map(|pool| pool.connect())).await {
+        checked?;
+    }
+    Ok(pools)
+}
+
+async fn bind(config: &Config) -> Result<Doors, AppError> {
+    let api = Listeners::bind(&config.api.socket, config.api.tcp).await?;
+    let pages = TcpListener::bind(config.http.pages)
+        .await
+        .map_err(|source| AppError::Pages { place: config.http.pages.to_string(), source })?;
+    Ok(Doors { api, pages })
+}
+
+fn start(
+    tasks: &mut Supervisor,
+    config: &Config,
+    core: Core,
+    pools: Vec<Arc<Pool<EvmSource>>>,
+    doors: Doors,
+    process: Process,
+    failed: &Arc<OnceLock<String>>,
+) -> Result<(), AppError> {
+    let (board, turns) = (StatusBoard::default(), TurnBoard::default());
+    let (writer, commands) = WriterHandle::new();
+    let reader = core.store().reader();
+    let followers: Vec<_> = config
+        .networks
+        .iter()
+        .zip(pools)
+        .map(|(network, pool)| follower(network, pool, &core, &writer, &board, &turns))
+        .collect();
+    let notifier = Notifier::new(reader.clone(), writer.clone(), wiring::notify_settings(config))?;
+
+    let work = Writer::new(core, &writer, commands);
+    let verdict = Arc::clone(failed);
+    let run_writer = move || {
+        work.run().inspect_err(|error| {
+            // The first failure is the one that counts.
+            let _ = verdict.set(error.to_string());
+        })
+    };
+    tasks.spawn_thread("writer", run_writer).map_err(AppError::Thread)?;
+    let stop = tasks.stop().clone();
+    for follower in followers {
+        tasks.spawn(follower.network().to_string(), follower.run(stop.child_token()));
+    }
+    tasks.spawn("notifier", notifier.run(stop.child_token()));
+    let pages = pages(process, &board, &turns, &reader);
+    tasks.spawn("pages", serve_pages(doors.pages, pages, stop.child_token()));
+    tasks.spawn("writer ping", ping(writer.clone(), turns.clone(), stop.child_token()));
+    tasks.spawn("watchdog", {
+        let stop = stop.child_token();
+        async move {
+            service::feed_watchdog(turns, stop).await;
+            Ok::<_, String>(())
+        }
+    });
+    let deps = wiring::api_deps(config, reader, writer, board);
+    tasks.spawn("api", api::serve(deps, doors.api, stop.child_token()));
+    Ok(())
+}
+
+fn follower(
+    network: &crate::config::NetworkConfig,
+    pool: Arc<Pool<EvmSource>>,
+    core: &Core,
+    writer: &WriterHandle,
+    board: &StatusBoard,
+    turns: &TurnBoard,
+) -> Follower<EvmSource> {
+    let name = network.spec.id.to_string();
+    turns.expect(name.clone(), FOLLOWER_TURN_MAX);
+    let stored = core.trackers().get(&network.spec.id).map_or_else(Stored::default, |tracker| Stored {
+        headers: tracker.window().headers().map(|header| header.at).collect(),
+        cursor: tracker.cursor(),
+        due: tracker.due(DUE_LEN_MAX),
+    });
+    let turned = {
+        let turns = turns.clone();
+        Box::new(move || turns.turn(&name))
+    };
+    let settings = wiring::follow_settings(network);
+    Follower::new(network.spec.clone(), settings, pool, writer.clone(), board.clone(), stored, turned)
+}
+
+fn pages(process: Process, board: &StatusBoard, turns: &TurnBoard, reader: &Reader) -> Pages {
+    let store = reader.clone();
+    Pages::new(process.registry, board.clone(), turns.clone(), process.log_dropped)
+        .with_check("store", move || store.healthy().map_err(|error| error.to_string()))
+}
+
+/// Shows the watchdog that the writer takes its turns. Ends at the stop, letting go of its handle.
+async fn ping(writer: WriterHandle, turns: TurnBoard, stop: CancellationToken) -> Result<(), String> {
+    turns.expect("writer", WRITER_TURN_MAX);
+    loop {
+        if writer.ping().await.is_ok() {
+            turns.turn("writer");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PING_PAUSE) => {}
+        }
+    }
+}

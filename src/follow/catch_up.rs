@@ -22,6 +22,7 @@ impl<S: ChainSource> Follower<S> {
         });
         let mut fetched = Box::pin(stream::iter(fetches).buffered(self.settings.ranges_ahead.max(1)));
         while let Some(blocks) = fetched.next().await {
+            (self.turned)();
             let tip = self.tip()?;
             match BlockBatch::link(tip, blocks?) {
                 Ok(batch) => self.apply(batch, head).await?,

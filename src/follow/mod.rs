@@ -10,6 +10,8 @@ pub mod trail;
 mod verify;
 
 use std::{
+    convert::Infallible,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -95,8 +97,21 @@ enum Turn {
     Idle,
 }
 
+/// Called at every turn: shows the watchdog that the follower still takes them.
+pub type Turned = Box<dyn Fn() + Send + Sync>;
+
+/// What a follower goes on from; all of it empty for a new network.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// The headers of the window.
+    pub headers: Vec<BlockRef>,
+    /// The committed progress.
+    pub cursor: Option<Cursor>,
+    /// Deposits that wait for evidence.
+    pub due: Vec<Deposit>,
+}
+
 /// Follows one network.
-#[derive(Debug)]
 pub struct Follower<S> {
     spec: NetworkSpec,
     settings: FollowSettings,
@@ -107,23 +122,31 @@ pub struct Follower<S> {
     due: Vec<Deposit>,
     cursor: Option<Cursor>,
     low_since: Option<Instant>,
+    turned: Turned,
+}
+
+impl<S> fmt::Debug for Follower<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("network", &self.spec.id).field("cursor", &self.cursor).finish_non_exhaustive()
+    }
 }
 
 impl<S: ChainSource> Follower<S> {
-    /// A follower that goes on from `headers` and `cursor`, both empty for a new network.
+    /// A follower that goes on from `stored`.
     pub fn new(
         spec: NetworkSpec,
         settings: FollowSettings,
         pool: Arc<Pool<S>>,
         writer: WriterHandle,
         board: StatusBoard,
-        stored: (Vec<BlockRef>, Option<Cursor>, Vec<Deposit>),
+        stored: Stored,
+        turned: Turned,
     ) -> Self {
-        let (headers, cursor, due) = stored;
+        let Stored { headers, cursor, due } = stored;
         let window = usize::try_from(spec.window_blocks).unwrap_or(usize::MAX);
         board.update(&spec.id, |status| status.cursor = cursor);
         let trail = Trail::of(headers, window);
-        Self { spec, settings, pool, writer, board, trail, due, cursor, low_since: None }
+        Self { spec, settings, pool, writer, board, trail, due, cursor, low_since: None, turned }
     }
 
     /// The network's name.
@@ -132,14 +155,10 @@ impl<S: ChainSource> Follower<S> {
     }
 
     /// Follows until asked to stop; ends with `Ok` then, and never otherwise: a network that must halt stays halted.
-    pub async fn run(
-        mut self,
-        stop: CancellationToken,
-        turned: impl Fn() + Send,
-    ) -> Result<(), std::convert::Infallible> {
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         let mut doubts = 0_u32;
         loop {
-            turned();
+            (self.turned)();
             let turn = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 turn = self.turn() => turn,
@@ -159,7 +178,7 @@ impl<S: ChainSource> Follower<S> {
                 }
                 Err(Setback::Halt(why)) => {
                     self.halt(why);
-                    idle_until(&stop, &turned).await;
+                    idle_until(&stop, &self.turned).await;
                     return Ok(());
                 }
                 Err(setback @ (Setback::Source(_) | Setback::Doubt(_))) => {
@@ -310,7 +329,7 @@ fn doubt_pause(poll: Duration, doubts: u32) -> Duration {
     poll.saturating_mul(1 << doublings).min(DOUBT_PAUSE_MAX.max(poll))
 }
 
-async fn idle_until(stop: &CancellationToken, turned: &(impl Fn() + Send)) {
+async fn idle_until(stop: &CancellationToken, turned: &Turned) {
     loop {
         turned();
         tokio::select! {

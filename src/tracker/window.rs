@@ -34,6 +34,11 @@ impl HeaderWindow {
         self.at(block.height).is_some_and(|header| header.at == block)
     }
 
+    /// All of them, lowest first.
+    pub fn headers(&self) -> impl Iterator<Item = &Header> {
+        self.headers.values()
+    }
+
     /// Headers above `height`, lowest first.
     pub fn above(&self, height: Height) -> impl Iterator<Item = &Header> {
         self.headers.range(height.next()..).map(|(_, header)| header)

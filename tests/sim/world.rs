@@ -230,9 +230,7 @@ impl World {
     fn restart(&mut self) {
         self.core = load(&self.engine, &self.spec);
         let tracker = &self.core.trackers()[&self.network];
-        let window: Vec<_> = tracker.window().above(Height(0)).map(|header| header.at).collect();
-        let all = tracker.window().at(Height(0)).map(|header| header.at).into_iter().chain(window);
-        self.trail = Trail::of(all, WINDOW as usize);
+        self.trail = Trail::of(tracker.window().headers().map(|header| header.at), WINDOW as usize);
         self.due = tracker.due(64);
         for (address, from) in &self.answered.watches {
             let holding =

@@ -1,0 +1,139 @@
+//! From the configuration's words to each part's own settings.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use crate::{
+    api::{ApiDeps, Scope, TokenGrant, UrlCheck},
+    chain::{
+        evm::{BloomMode, EvmSettings, EvmSource},
+        http::{HttpSettings, HttpSetupError},
+        pool::{Expected, Pool, PoolSettings},
+    },
+    config::{self, BloomCheck, Config, EndpointConfig, NetworkConfig, Start, StoreConfig},
+    domain::{
+        EgressPolicy, StatusBoard,
+        egress::{Cidr, check_url},
+    },
+    follow::FollowSettings,
+    notify::NotifySettings,
+    store::{Reader, StoreOptions},
+    writer::WriterHandle,
+};
+
+/// Blocks read in one step near the head.
+const NEAR_BLOCKS: u64 = 16;
+/// Blocks in one commit of the catch-up: two rows a block, so that a group stays within its limit.
+const RANGE_BLOCKS: u64 = 90;
+/// Requests of the catch-up under way at once.
+const RANGES_AHEAD: usize = 8;
+/// Calls in one batch.
+const BATCH_LEN: usize = 50;
+
+pub(super) fn store_options(store: &StoreConfig) -> StoreOptions {
+    let cache_bytes = store.cache_mb.saturating_mul(1024 * 1024);
+    StoreOptions { dir: store.dir.clone(), witness: store.witness.clone(), cache_bytes }
+}
+
+pub(super) fn pool(network: &NetworkConfig) -> Result<Pool<EvmSource>, HttpSetupError> {
+    let tokens = &network.spec.tokens;
+    let expected = Expected {
+        chain_id: network.chain_id,
+        genesis: network.genesis,
+        decimals: tokens.values().map(|token| (token.contract, token.decimals.get())).collect(),
+    };
+    let sources = network.endpoints.iter().map(|endpoint| source(network, endpoint)).collect::<Result<_, _>>()?;
+    let settings =
+        PoolSettings { agree: network.agree, second_source: network.second_source, ..PoolSettings::default() };
+    Ok(Pool::new(network.spec.id.clone(), expected, sources, settings))
+}
+
+fn source(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSource, HttpSetupError> {
+    let contracts = network.spec.tokens.keys().copied().collect();
+    let url = endpoint.url.expose().parse().map_err(HttpSetupError::from)?;
+    let usual = EvmSettings::new(network.spec.id.clone(), endpoint.name.clone(), url, contracts);
+    let total = Duration::from_millis(endpoint.timeout_ms);
+    let http = HttpSettings {
+        connect: Duration::from_millis(endpoint.connect_ms),
+        first_byte: total,
+        total,
+        requests_per_second: endpoint.requests_per_second.and_then(NonZeroU32::new),
+        ..HttpSettings::default()
+    };
+    let bloom = match network.bloom {
+        BloomCheck::Strict => BloomMode::Strict,
+        BloomCheck::Advisory => BloomMode::Advisory,
+        BloomCheck::Off => BloomMode::Off,
+    };
+    let batch_len = if endpoint.batch { BATCH_LEN } else { 1 };
+    EvmSource::new(EvmSettings { http, bloom, batch_len, ..usual })
+}
+
+pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
+    FollowSettings {
+        poll_interval: Duration::from_millis(network.poll_interval_ms),
+        retreat_after: Duration::from_millis(network.retreat_after_ms),
+        start: match network.start {
+            Start::Head => None,
+            Start::At(height) => Some(height),
+        },
+        near_blocks: NEAR_BLOCKS,
+        range_blocks: RANGE_BLOCKS,
+        ranges_ahead: RANGES_AHEAD,
+    }
+}
+
+fn egress(config: &Config) -> EgressPolicy {
+    let ranges = |ranges: &[config::IpRange]| ranges.iter().filter_map(|range| Cidr::new(range.first, range.prefix)).collect();
+    EgressPolicy {
+        allow_insecure_loopback: config.egress.allow_insecure_loopback,
+        ports: config.egress.ports.clone(),
+        allow: ranges(&config.egress.allow),
+        deny: ranges(&config.egress.deny),
+        nat64: config.egress.nat64,
+    }
+}
+
+pub(super) fn notify_settings(config: &Config) -> NotifySettings {
+    let notify = &config.notify;
+    NotifySettings {
+        egress: egress(config),
+        deadline: Duration::from_millis(notify.deadline_ms),
+        connect: Duration::from_millis(notify.connect_ms),
+        in_flight_max: notify.in_flight,
+        lane_in_flight_max: notify.in_flight_per_endpoint,
+        grace: config.stop.grace() / 2,
+        ..NotifySettings::default()
+    }
+}
+
+pub(super) fn api_deps(config: &Config, reader: Reader, writer: WriterHandle, board: StatusBoard) -> ApiDeps {
+    let networks = config.networks.iter().map(|network| (network.spec.id.clone(), network.spec.clone()));
+    let grant = |token: &config::ApiToken| TokenGrant {
+        name: token.name.clone(),
+        sha256: token.sha256,
+        scopes: token.scopes.iter().map(|scope| scope_of(*scope)).collect(),
+        app: token.app.clone(),
+    };
+    ApiDeps {
+        reader,
+        writer,
+        networks: Arc::new(networks.collect()),
+        board,
+        url_check: url_check(egress(config)),
+        tokens: config.api.tokens.iter().map(grant).collect(),
+    }
+}
+
+fn scope_of(scope: config::Scope) -> Scope {
+    match scope {
+        config::Scope::Orders => Scope::Orders,
+        config::Scope::Read => Scope::Read,
+        config::Scope::Admin => Scope::Admin,
+    }
+}
+
+fn url_check(policy: EgressPolicy) -> UrlCheck {
+    Arc::new(move |url, hosts| {
+        check_url(&policy, url, hosts).map_err(|refusal| (refusal.word().to_owned(), refusal.to_string()))
+    })
+}
