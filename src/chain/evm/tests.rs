@@ -271,6 +271,14 @@ async fn the_head_comes_with_what_is_final_if_the_node_knows() {
     assert_eq!(kind(EvmSource::new(settings(&above)).unwrap().head().await), "malformed");
 }
 
+#[tokio::test]
+async fn a_header_of_another_height_is_no_answer() {
+    let honest = Honest { blocks: vec![vec![]; 3] };
+    let node = node(move |_, _| Out::Result(honest.header(2))).await;
+    let source = EvmSource::new(settings(&node)).unwrap();
+    assert_eq!(kind(source.headers(Height(1), Height(1)).await), "malformed");
+}
+
 fn deposit(ordinal: u32) -> Deposit {
     Deposit {
         id: DepositId {
