@@ -6,6 +6,8 @@
 
 mod check;
 mod decode;
+#[cfg(test)]
+mod honest;
 mod range;
 #[cfg(test)]
 mod tests;

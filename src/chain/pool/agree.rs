@@ -1,6 +1,8 @@
 //! Two endpoints read the same blocks; what differs is settled by receipts, a third endpoint, or waiting.
 
-use futures::future::join;
+use std::pin::pin;
+
+use futures::future::{Either, select};
 
 use super::Pool;
 use crate::{
@@ -21,14 +23,24 @@ impl<S: ChainSource> Pool<S> {
         to: Height,
         near_head: bool,
     ) -> Result<Vec<Block>, SourceError> {
+        let witness = self.ready().get(1).copied();
         let second = async {
-            let witness = self.ready().get(1).copied()?;
-            self.ask(witness, &|source: &S| source.blocks(from, to, near_head))
-                .await
-                .ok()
-                .map(|blocks| (witness, blocks))
+            let answer = self.ask(witness?, &|source: &S| source.blocks(from, to, near_head)).await;
+            witness.zip(answer.ok())
         };
-        let (first, second) = join(self.first_good(|source| source.blocks(from, to, near_head)), second).await;
+        let first = self.first_good(|source| source.blocks(from, to, near_head));
+        let (first, second) = match select(pin!(first), pin!(second)).await {
+            Either::Left((first, second)) => {
+                let second = tokio::time::timeout(self.settings.witness_max, second).await;
+                if let (Err(_), Some(witness)) = (&second, witness) {
+                    let endpoint = &self.endpoints[witness];
+                    let doubt = Doubt::Transport("no second opinion in time".to_owned());
+                    self.note(endpoint, &self.doubt_at(endpoint, doubt));
+                }
+                (first, second.ok().flatten())
+            }
+            Either::Right((second, first)) => (first.await, second),
+        };
         let (teller, told) = first?;
         let Some((witness, seen)) = second.filter(|(witness, _)| *witness != teller) else {
             metrics::counter!("depositd_blocks_unwitnessed_total", "network" => self.network.to_string())
@@ -55,26 +67,42 @@ impl<S: ChainSource> Pool<S> {
         self.majority((teller, told), (witness, seen), near_head).await
     }
 
-    /// Two against one, if there is a third that answers.
+    /// Two against one, if there is a third that answers. A third that lists less, but holds receipts of what its list
+    /// lacks, speaks for the fuller list.
     async fn majority(
         &self,
         (teller, told): (usize, Vec<Block>),
         (witness, seen): (usize, Vec<Block>),
         near_head: bool,
     ) -> Result<Vec<Block>, SourceError> {
+        let disagreement = || self.disagreement(teller, witness, &told, &seen);
         let ends = told.first().zip(told.last()).map(|(low, high)| (low.header.at.height, high.header.at.height));
         let third = self.ready().into_iter().find(|i| *i != teller && *i != witness);
-        if let Some(((from, to), third)) = ends.zip(third) {
-            if let Ok(third) = self.ask(third, &|source: &S| source.blocks(from, to, near_head)).await {
-                for (loser, blocks, other) in [(witness, &told, &seen), (teller, &seen, &told)] {
-                    if third == *blocks {
-                        self.omitted(loser, &lacks(other, blocks));
-                        return Ok(third);
-                    }
-                }
+        let Some(((from, to), third)) = ends.zip(third) else { return Err(disagreement()) };
+        let Ok(third_told) = self.ask(third, &|source: &S| source.blocks(from, to, near_head)).await else {
+            return Err(disagreement());
+        };
+        let (with, ally, loser, other) = match &third_told {
+            blocks if *blocks == told => (&told, teller, witness, &seen),
+            blocks if *blocks == seen => (&seen, witness, teller, &told),
+            _ => return Err(disagreement()),
+        };
+        let lacked = lacks(with, other);
+        if !lacked.is_empty() && self.proves_all(third, &lacked).await {
+            if !lacks(other, with).is_empty() {
+                return Err(disagreement());
             }
+            self.omitted(third, &lacked);
+            self.omitted(ally, &lacked);
+            return Ok(other.clone());
         }
-        Err(self.disagreement(teller, witness, &told, &seen))
+        if lacked.is_empty() {
+            self.omitted(loser, &lacks(other, with));
+        } else {
+            let doubt = Doubt::ForeignLog("logs that two other endpoints do not have".to_owned());
+            self.note(&self.endpoints[loser], &self.doubt_at(&self.endpoints[loser], doubt));
+        }
+        Ok(third_told)
     }
 
     /// Whether the endpoint's own receipts hold every one of `lacks`.
@@ -131,7 +159,6 @@ impl<S: ChainSource> Pool<S> {
             },
         );
         let error = self.doubt_at(&self.endpoints[witness], Doubt::Disagreement(what));
-        tracing::warn!(network = %self.network, doubt = %error.doubt, "endpoints disagree");
         self.note(&self.endpoints[witness], &error);
         error
     }

@@ -25,6 +25,8 @@ pub struct EndpointStatus {
 #[derive(Debug)]
 pub(super) struct Endpoint<S> {
     pub(super) source: S,
+    /// Held while the endpoint is identified, so that parallel questions do so once.
+    pub(super) checking: tokio::sync::Mutex<()>,
     health: Mutex<Health>,
 }
 
@@ -41,7 +43,7 @@ struct Health {
 
 impl<S: ChainSource> Endpoint<S> {
     pub(super) fn new(source: S) -> Self {
-        Self { source, health: Mutex::default() }
+        Self { source, checking: tokio::sync::Mutex::default(), health: Mutex::default() }
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -84,30 +86,36 @@ impl<S: ChainSource> Endpoint<S> {
         self.health().last.clone()
     }
 
-    pub(super) fn went_well(&self) {
+    /// An answer to a question asked before a rest began does not end the rest.
+    pub(super) fn went_well(&self, now: Instant) {
         let mut health = self.health();
-        health.failures = 0;
-        health.rest_until = None;
+        if health.rest_until.is_none_or(|until| until <= now) {
+            health.failures = 0;
+            health.rest_until = None;
+        }
     }
 
     /// Keeps the doubt and, if `rests`, begins a rest: doubled with each failure in a row, plus up to a quarter so that
-    /// endpoints do not come back in step, and never shorter than what the endpoint asked for, up to the cap.
+    /// endpoints do not come back in step, and never shorter than what the endpoint asked for, up to the cap. Failures of
+    /// questions asked in parallel count once.
     pub(super) fn failed(&self, error: &SourceError, rests: bool, settings: &PoolSettings, jitter: u64, now: Instant) {
         let mut health = self.health();
         health.last = Some(error.clone());
         if !rests {
             return;
         }
-        let doubled = settings.rest_min.saturating_mul(1 << health.failures.min(DOUBLINGS_MAX));
-        let rest = doubled.min(settings.rest_max);
-        let sixteenths = u32::try_from(jitter.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60).unwrap_or(0);
-        let rest = rest + rest / 64 * sixteenths;
-        let asked = match &error.doubt {
-            Doubt::Throttled { retry_after_ms: Some(ms), .. } => Duration::from_millis(*ms),
-            _ => Duration::ZERO,
-        };
-        health.rest_until = Some(now + rest.max(asked.min(settings.retry_after_max)));
-        health.failures = health.failures.saturating_add(1);
+        let is_resting = health.rest_until.is_some_and(|until| until > now);
+        if !is_resting {
+            let doubled = settings.rest_min.saturating_mul(1 << health.failures.min(DOUBLINGS_MAX));
+            let rest = doubled.min(settings.rest_max);
+            let sixteenths = u32::try_from(jitter.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60).unwrap_or(0);
+            health.rest_until = Some(now + rest + rest / 64 * sixteenths);
+            health.failures = health.failures.saturating_add(1);
+        }
+        if let Doubt::Throttled { retry_after_ms: Some(ms), .. } = &error.doubt {
+            let asked = now + Duration::from_millis(*ms).min(settings.retry_after_max);
+            health.rest_until = health.rest_until.max(Some(asked));
+        }
         health.verified_at = None;
     }
 
@@ -129,5 +137,97 @@ impl<S: ChainSource> Endpoint<S> {
         };
         let last_doubt = health.last.as_ref().map(|error| error.doubt.to_string());
         EndpointStatus { name: self.source.name().to_owned(), state, last_doubt }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        chain::Identity,
+        domain::{Address, Block, Deposit, Evidence, Head, Header, Height},
+    };
+
+    /// Never asked: only the account is looked at.
+    struct Mute;
+
+    impl ChainSource for Mute {
+        fn name(&self) -> &str {
+            "mute"
+        }
+
+        async fn identify(&self) -> Result<Identity, SourceError> {
+            unreachable!()
+        }
+
+        async fn head(&self) -> Result<Head, SourceError> {
+            unreachable!()
+        }
+
+        async fn headers(&self, _: Height, _: Height) -> Result<Vec<Header>, SourceError> {
+            unreachable!()
+        }
+
+        async fn blocks(&self, _: Height, _: Height, _: bool) -> Result<Vec<Block>, SourceError> {
+            unreachable!()
+        }
+
+        async fn evidence(&self, _: &Deposit) -> Result<Option<Evidence>, SourceError> {
+            unreachable!()
+        }
+
+        async fn decimals(&self, _: Address) -> Result<u8, SourceError> {
+            unreachable!()
+        }
+    }
+
+    fn error(doubt: Doubt) -> SourceError {
+        SourceError { network: "net".parse().unwrap(), endpoint: "mute".to_owned(), doubt }
+    }
+
+    #[test]
+    fn rests_double_to_a_limit_and_parallel_failures_count_once() {
+        let (endpoint, settings) = (Endpoint::new(Mute), PoolSettings::default());
+        let broken = error(Doubt::Transport("reset".to_owned()));
+        let mut now = Instant::now();
+        let mut rests = Vec::new();
+        for _ in 0..10 {
+            endpoint.failed(&broken, true, &settings, 0, now);
+            endpoint.failed(&broken, true, &settings, 0, now);
+            let rest = endpoint.rest_left(now).unwrap();
+            rests.push(rest.as_millis());
+            now += rest;
+        }
+        assert_eq!(rests, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+        endpoint.went_well(now);
+        endpoint.failed(&broken, true, &settings, 0, now);
+        assert_eq!(endpoint.rest_left(now).unwrap().as_millis(), 500, "a success ends the row");
+    }
+
+    #[test]
+    fn an_answer_that_was_on_its_way_does_not_end_a_rest() {
+        let (endpoint, settings) = (Endpoint::new(Mute), PoolSettings::default());
+        let now = Instant::now();
+        let what = "429".to_owned();
+        let throttled = error(Doubt::Throttled { what, retry_after_ms: Some(9000) });
+        endpoint.failed(&throttled, true, &settings, 0, now);
+        endpoint.went_well(now);
+        assert!(!endpoint.is_ready(now + Duration::from_secs(8)));
+        assert!(endpoint.is_ready(now + Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn jitter_makes_a_rest_longer_by_less_than_a_quarter() {
+        let settings = PoolSettings::default();
+        let now = Instant::now();
+        let rests: std::collections::BTreeSet<_> = (0..50)
+            .map(|jitter| {
+                let endpoint = Endpoint::new(Mute);
+                endpoint.failed(&error(Doubt::TooManyResults), true, &settings, jitter, now);
+                endpoint.rest_left(now).unwrap().as_micros()
+            })
+            .collect();
+        assert!(rests.len() > 8, "{rests:?}");
+        assert!(rests.iter().all(|rest| (500_000..625_000).contains(rest)), "{rests:?}");
     }
 }

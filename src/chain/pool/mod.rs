@@ -59,6 +59,8 @@ pub struct PoolSettings {
     pub identity_every: Duration,
     /// Longest wait for one endpoint's head.
     pub head_deadline: Duration,
+    /// Longest wait for a second endpoint's blocks once the first has answered; then one voice is enough.
+    pub witness_max: Duration,
 }
 
 impl Default for PoolSettings {
@@ -73,6 +75,7 @@ impl Default for PoolSettings {
             wait_max: Duration::from_secs(2),
             identity_every: Duration::from_secs(600),
             head_deadline: Duration::from_secs(10),
+            witness_max: Duration::from_secs(10),
         }
     }
 }
@@ -191,6 +194,10 @@ impl<S: ChainSource> Pool<S> {
         if endpoint.is_verified(Instant::now(), self.settings.identity_every) {
             return Ok(());
         }
+        let _checking = endpoint.checking.lock().await;
+        if endpoint.is_verified(Instant::now(), self.settings.identity_every) {
+            return Ok(());
+        }
         let what = match self.check(endpoint).await {
             Ok(()) => {
                 endpoint.verified(Instant::now());
@@ -266,7 +273,7 @@ impl<S: ChainSource> Pool<S> {
         self.ensure_verified(endpoint).await?;
         let answer = ask(&endpoint.source).await;
         match &answer {
-            Ok(_) => endpoint.went_well(),
+            Ok(_) => endpoint.went_well(Instant::now()),
             Err(error) => self.note(endpoint, error),
         }
         answer
@@ -279,10 +286,11 @@ impl<S: ChainSource> Pool<S> {
             "source" => name.to_owned(), "kind" => kind)
         .increment(1);
         let rests = error.doubt.advice() != Advice::Wait;
-        if rests {
-            tracing::warn!(network = %self.network, source = name, kind, doubt = %error.doubt, "endpoint rests");
-        } else {
+        if matches!(error.doubt, Doubt::Missing(_)) {
+            // At the head this is how waiting for the next block looks.
             tracing::debug!(network = %self.network, source = name, kind, doubt = %error.doubt, "endpoint is behind");
+        } else {
+            tracing::warn!(network = %self.network, source = name, kind, doubt = %error.doubt, rests, "endpoint in doubt");
         }
         let jitter = self.jitter.fetch_add(1, Ordering::Relaxed);
         endpoint.failed(error, rests, &self.settings, jitter, Instant::now());

@@ -326,6 +326,12 @@ async fn an_omitted_log_is_found_by_the_second_endpoint() {
     assert_eq!(transfers_of(&pool(&[short.clone(), full.clone(), third.clone()])).await, Ok(vec![1, 2]));
     third.set(|says| list(says, &[1]));
     assert_eq!(transfers_of(&pool(&[full.clone(), short.clone(), third.clone()])).await, Ok(vec![1]));
+    third.set(|says| says.receipts = vec![transfer(2)]);
+    assert_eq!(
+        transfers_of(&pool(&[full.clone(), short.clone(), third.clone()])).await,
+        Ok(vec![1, 2]),
+        "two short lists do not outvote a receipt"
+    );
     third.set(|says| list(says, &[3]));
     assert_eq!(transfers_of(&pool(&[full, short, third])).await, Err("disagreement"));
 }

@@ -23,7 +23,8 @@ pub enum EvidenceVerdict {
     NotYet(SourceError),
 }
 
-/// What the endpoints report at the height of one of our blocks. Lagging and resting endpoints are not asked.
+/// What the endpoints report at the height of one of our blocks. Resting endpoints are not asked; a lagging one that
+/// does not have the height yet is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForkVote {
     /// Report our hash.
@@ -61,10 +62,10 @@ impl<S: ChainSource> Pool<S> {
                 break;
             }
         }
-        if supports.len() >= needed {
-            if let Some(evidence) = supports.pop() {
-                return EvidenceVerdict::Agreed(evidence);
-            }
+        if supports.len() >= needed
+            && let Some(evidence) = supports.pop()
+        {
+            return EvidenceVerdict::Agreed(evidence);
         }
         EvidenceVerdict::NotYet(silence.unwrap_or_else(|| self.nobody()))
     }
@@ -96,15 +97,17 @@ impl<S: ChainSource> Pool<S> {
     }
 
     pub(super) async fn fork_vote(&self, at: BlockRef) -> ForkVote {
-        let asked = self.ready().into_iter().filter(|i| !self.endpoints[*i].is_lagging());
         let answers = join_all(
-            asked.map(|i| async move { self.ask(i, &|source: &S| source.headers(at.height, at.height)).await }),
+            self.ready()
+                .into_iter()
+                .map(|i| async move { (i, self.ask(i, &|source: &S| source.headers(at.height, at.height)).await) }),
         );
         let mut vote = ForkVote::default();
-        for answer in answers.await {
+        for (i, answer) in answers.await {
             match answer {
                 Ok(headers) if headers.iter().any(|header| header.at == at) => vote.ours += 1,
                 Ok(_) => vote.others += 1,
+                Err(SourceError { doubt: Doubt::Missing(_), .. }) if self.endpoints[i].is_lagging() => {}
                 Err(SourceError { doubt: Doubt::Missing(_), .. }) => vote.missing += 1,
                 Err(_) => vote.silent += 1,
             }
