@@ -166,6 +166,7 @@ async fn write(mut store: Store, mut commands: mpsc::Receiver<Command>) {
                 };
                 let _ = reply.send(answer);
             }
+            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is sent")]
             other => panic!("not expected here: {other:?}"),
         }
     }
