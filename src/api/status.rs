@@ -127,6 +127,7 @@ impl Problem {
         if status.code() == Code::Internal && message.contains("failed to decode Protobuf message") {
             return Self::new(Code::InvalidArgument, "MALFORMED_MESSAGE", message);
         }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "no other code needs a word of its own")]
         let (code, reason) = match status.code() {
             Code::Unimplemented => (Code::Unimplemented, "UNIMPLEMENTED"),
             Code::OutOfRange => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),

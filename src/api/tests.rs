@@ -126,6 +126,7 @@ fn order(id: &str, amount: &str) -> v1::RegisterOrderRequest {
 }
 
 /// Creates apps and orders; knows no other command.
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is sent")]
 async fn write(mut store: Store, mut commands: mpsc::Receiver<Command>) {
     while let Some(command) = commands.recv().await {
         match command {
