@@ -1,14 +1,14 @@
 //! The command line: noun, then verb. stdout is data, stderr is messages; exit codes are in `exit`.
-//!
-//! Not here: `run` and `demo`, which the composition root brings.
 
 mod address;
 mod app;
 mod check_config;
 mod client;
+mod demo;
 mod deposit;
 mod exit;
 mod order;
+mod run;
 mod secret;
 mod show;
 
@@ -22,7 +22,6 @@ pub use client::{ClientArgs, PageArgs};
 pub use deposit::{DepositCommand, NetworkCommand};
 pub use order::{OrderCommand, RegisterArgs};
 
-use exit::{FAILURE, Failure};
 
 /// Watches token transfers and tells payment gateways, for certain, that money arrived.
 #[derive(Debug, Parser)]
@@ -45,7 +44,7 @@ pub enum Command {
     CheckConfig(ConfigArgs),
     /// Show the whole path of a payment on this machine, with a simulated network
     Demo {
-        /// Keep the directory it worked in
+        /// Leave everything running afterwards, and say how to play with it
         #[arg(long)]
         keep: bool,
     },
@@ -78,8 +77,8 @@ pub struct ConfigArgs {
 pub async fn dispatch(cli: Cli) -> ExitCode {
     let args = &cli.client;
     let outcome = match cli.command {
-        // SEAM: the lead replaces this arm by calls to the composition root (`run`) and `cli::demo::run`.
-        Command::Run(_) | Command::Demo { .. } => Err(Failure::new(FAILURE, "not wired in this build")),
+        Command::Run(file) => Box::pin(run::run(&file.config)).await,
+        Command::Demo { keep } => Box::pin(demo::run(keep)).await,
         Command::CheckConfig(file) => check_config::run(&file.config, args.json, std::env::vars()),
         Command::App(command) => app::run(command, args).await,
         Command::Order(command) => order::run(command, args).await,
