@@ -32,8 +32,8 @@ pub enum AddressCommand {
     List {
         /// The app
         app_id: String,
+        /// Which page
         #[command(flatten)]
-        #[allow(missing_docs)]
         page: PageArgs,
     },
     /// End a standing watch; the address keeps its owner

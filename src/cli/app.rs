@@ -39,8 +39,8 @@ pub enum AppCommand {
     },
     /// List apps
     List {
+        /// Which page
         #[command(flatten)]
-        #[allow(missing_docs)]
         page: PageArgs,
     },
     /// Give an app a new signing secret; the old one signs beside it for a while

@@ -11,7 +11,11 @@ use super::{
     show,
 };
 
-pub(super) fn run(file: &Path, as_json: bool, variables: impl Iterator<Item = (String, String)>) -> Result<(), Failure> {
+pub(super) fn run(
+    file: &Path,
+    as_json: bool,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<(), Failure> {
     match config::check(Some(file), variables) {
         Ok(config) => {
             if as_json {

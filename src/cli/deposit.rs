@@ -28,8 +28,8 @@ pub enum DepositCommand {
         /// Only those of this order
         #[arg(long, default_value = "")]
         order: String,
+        /// Which page
         #[command(flatten)]
-        #[allow(missing_docs)]
         page: PageArgs,
     },
 }

@@ -61,10 +61,12 @@ pub(super) fn code_of(code: Code) -> u8 {
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        let advice = match status.code() {
-            Code::DeadlineExceeded => " (it may have happened all the same: repeat the identical command)",
-            Code::Unavailable | Code::ResourceExhausted => " (try again later)",
-            _ => "",
+        let advice = if status.code() == Code::DeadlineExceeded {
+            " (it may have happened all the same: repeat the identical command)"
+        } else if code_of(status.code()) == LATER {
+            " (try again later)"
+        } else {
+            ""
         };
         Self::new(code_of(status.code()), format!("{}{advice}", status.message()))
     }

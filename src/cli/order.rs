@@ -29,8 +29,8 @@ pub enum OrderCommand {
     List {
         /// The app
         app_id: String,
+        /// Which page
         #[command(flatten)]
-        #[allow(missing_docs)]
         page: PageArgs,
     },
     /// Withdraw an order whose payment has not been seen

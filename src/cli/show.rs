@@ -43,7 +43,12 @@ impl Shown {
     }
 
     /// Several things of one kind under the proto's name of the list.
-    pub(super) fn list(name: &str, items: Vec<Shown>, header: Vec<&'static str>, next_page_token: Option<&str>) -> Self {
+    pub(super) fn list(
+        name: &str,
+        items: Vec<Shown>,
+        header: Vec<&'static str>,
+        next_page_token: Option<&str>,
+    ) -> Self {
         let mut rows = vec![];
         let mut values = vec![];
         for item in items {
@@ -74,20 +79,26 @@ fn word(name: &str, prefix: &str) -> String {
 }
 
 fn token_json(token: Option<&v1::Token>) -> Value {
-    token.map_or(Value::Null, |token| {
-        json!({ "contract": token.contract, "symbol": token.symbol, "decimals": token.decimals })
-    })
+    token.map_or(
+        Value::Null,
+        |token| json!({ "contract": token.contract, "symbol": token.symbol, "decimals": token.decimals }),
+    )
 }
 
 fn block_json(block: Option<&v1::Block>) -> Value {
-    block.map_or(Value::Null, |block| {
-        json!({ "height": block.height, "hash": block.hash, "time": time(block.time.as_ref()) })
-    })
+    block.map_or(
+        Value::Null,
+        |block| json!({ "height": block.height, "hash": block.hash, "time": time(block.time.as_ref()) }),
+    )
 }
 
 /// An amount with its token, for people.
 fn amount(shown: &str, base_units: &str, symbol: &str) -> String {
-    if shown.is_empty() { format!("{base_units} base units") } else { format!("{shown} {symbol}").trim_end().to_owned() }
+    if shown.is_empty() {
+        format!("{base_units} base units")
+    } else {
+        format!("{shown} {symbol}").trim_end().to_owned()
+    }
 }
 
 pub(super) const APP: [&str; 4] = ["APP", "NOTIFY URL", "SECRETS", "CREATED"];
