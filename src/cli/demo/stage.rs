@@ -72,7 +72,10 @@ impl Stage {
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let mut daemon = JoinSet::new();
-        daemon.spawn(app::run(config, process, stop.clone(), move || drop(ready.send(()))));
+        daemon.spawn(app::run(config, process, stop.clone(), move || {
+            // Nobody waits only when the demo has given up.
+            let _ = ready.send(());
+        }));
         if is_ready.await.is_err() {
             let ended = daemon.join_next().await.transpose()?.transpose()?;
             bail!("the daemon ended before it was ready: {ended:?}");
