@@ -32,7 +32,17 @@ pub enum Fault {
     Refused(#[from] Refusal),
     /// The store cannot be trusted any more; the process ends.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        // Nothing of the changeset was staged: the command asks for more than fits.
+        if matches!(error, StoreError::RowTooLarge { .. } | StoreError::RowUnreadable { .. }) {
+            return Self::Refused(Refusal::Invalid(error.to_string()));
+        }
+        Self::Store(error)
+    }
 }
 
 /// Why stored rows cannot be worked with.
