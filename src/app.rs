@@ -24,7 +24,7 @@ use crate::{
     domain::StatusBoard,
     follow::{Follower, Stored},
     metrics::{Pages, serve_pages},
-    notify::{NotifyError, Notifier},
+    notify::Notifier,
     service::{self, TurnBoard},
     store::{Reader, Store, StoreError},
     supervise::{Exit, Supervisor},
@@ -55,9 +55,6 @@ pub enum AppError {
     /// A client for a node cannot be made.
     #[error("{0}")]
     Http(#[from] HttpSetupError),
-    /// The notifier cannot be made.
-    #[error("{0}")]
-    Notify(#[from] NotifyError),
     /// The API cannot listen.
     #[error("{0}")]
     Api(#[from] ApiError),
@@ -86,7 +83,7 @@ impl AppError {
         match self {
             Self::Store(error) => error.exit_code(),
             Self::Load(_) | Self::Network(_) | Self::Http(_) => 78,
-            Self::Notify(_) | Self::Api(_) | Self::Pages { .. } | Self::Thread(_) => 1,
+            Self::Api(_) | Self::Pages { .. } | Self::Thread(_) => 1,
             Self::Task(_) => 70,
             Self::Writer(_) => 74,
         }
@@ -198,7 +195,7 @@ fn start(
         .zip(pools)
         .map(|(network, pool)| follower(network, pool, &core, &writer, &board, &turns))
         .collect();
-    let notifier = Notifier::new(reader.clone(), writer.clone(), wiring::notify_settings(config))?;
+    let notifier = Notifier::new(reader.clone(), writer.clone(), wiring::notify_settings(config));
 
     let work = Writer::new(core, &writer, commands);
     let verdict = Arc::clone(failed);

@@ -1,2 +1,11 @@
-//! The daemon and its command line.
-fn main() {}
+//! The daemon and its command line: parse, do, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use depositd::cli::{Cli, dispatch};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    dispatch(Cli::parse()).await
+}

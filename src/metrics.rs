@@ -239,7 +239,6 @@ fn publish(network: &str, status: &NetworkStatus) {
 }
 
 /// A gauge's value. Heights and seconds are far below 2^53, so nothing is lost.
-#[expect(clippy::cast_precision_loss, clippy::allow_attributes_without_reason, reason = "Prometheus values are f64")]
 fn number(value: u64) -> f64 {
     value as f64
 }

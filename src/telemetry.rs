@@ -54,7 +54,7 @@ impl Format {
             Self::Auto if journal_stream.is_some_and(is_stderr) => Self::Journal,
             Self::Auto if io::stderr().is_terminal() => Self::Text,
             Self::Auto => Self::Json,
-            chosen => chosen,
+            Self::Text | Self::Json | Self::Journal => self,
         }
     }
 }
@@ -189,12 +189,17 @@ mod tests {
 
     /// An output that takes nothing until it is opened.
     #[derive(Clone, Default)]
-    struct Gate(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+    struct Gate(Arc<State>);
+
+    #[derive(Default)]
+    struct State {
+        held: Mutex<(bool, Vec<u8>)>,
+        opened: Condvar,
+    }
 
     impl Write for Gate {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let (state, opened) = &*self.0;
-            let mut state = opened.wait_while(state.lock().unwrap(), |state| !state.0).unwrap();
+            let mut state = self.0.opened.wait_while(self.0.held.lock().unwrap(), |state| !state.0).unwrap();
             state.1.extend_from_slice(bytes);
             Ok(bytes.len())
         }
@@ -214,10 +219,10 @@ mod tests {
         }
         // One line may already be in the thread's hand.
         assert!((99..=100).contains(&guard.dropped()), "{}", guard.dropped());
-        gate.0.0.lock().unwrap().0 = true;
-        gate.0.1.notify_all();
+        gate.0.held.lock().unwrap().0 = true;
+        gate.0.opened.notify_all();
         drop(guard);
-        let written = String::from_utf8(gate.0.0.lock().unwrap().1.clone()).unwrap();
+        let written = String::from_utf8(gate.0.held.lock().unwrap().1.clone()).unwrap();
         assert!(written.starts_with("line 0\nline 1\n"));
         assert!((QUEUE_LINES_MAX..=QUEUE_LINES_MAX + 1).contains(&written.lines().count()));
     }

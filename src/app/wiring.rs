@@ -6,7 +6,7 @@ use crate::{
     api::{ApiDeps, Scope, TokenGrant, UrlCheck},
     chain::{
         evm::{BloomMode, EvmSettings, EvmSource},
-        http::{HttpSettings, HttpSetupError},
+        http::{EndpointUrl, HttpSettings, HttpSetupError},
         pool::{Expected, Pool, PoolSettings},
     },
     config::{self, BloomCheck, Config, EndpointConfig, NetworkConfig, Start, StoreConfig},
@@ -49,7 +49,7 @@ pub(super) fn pool(network: &NetworkConfig) -> Result<Pool<EvmSource>, HttpSetup
 
 fn source(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSource, HttpSetupError> {
     let contracts = network.spec.tokens.keys().copied().collect();
-    let url = endpoint.url.expose().parse().map_err(HttpSetupError::from)?;
+    let url = endpoint.url.expose().parse::<EndpointUrl>()?;
     let usual = EvmSettings::new(network.spec.id.clone(), endpoint.name.clone(), url, contracts);
     let total = Duration::from_millis(endpoint.timeout_ms);
     let http = HttpSettings {
@@ -83,7 +83,7 @@ pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
 }
 
 fn egress(config: &Config) -> EgressPolicy {
-    let ranges = |ranges: &[config::IpRange]| ranges.iter().filter_map(|range| Cidr::new(range.first, range.prefix)).collect();
+    let ranges = |ranges: &[config::IpRange]| ranges.iter().filter_map(|range| format!("{}/{}", range.first, range.prefix).parse::<Cidr>().ok()).collect();
     EgressPolicy {
         allow_insecure_loopback: config.egress.allow_insecure_loopback,
         ports: config.egress.ports.clone(),

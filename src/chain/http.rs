@@ -116,6 +116,9 @@ pub enum HttpSetupError {
     /// A header's name or value is not allowed in HTTP; the value is not repeated.
     #[error("header {0:?} is not a valid HTTP header")]
     Header(String),
+    /// The endpoint's URL is none.
+    #[error(transparent)]
+    Url(#[from] EndpointUrlError),
 }
 
 /// Makes ring the process's TLS provider. To be called before the first client is made; again does no harm.

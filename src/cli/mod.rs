@@ -1,1 +1,127 @@
-//! Skeleton: cli.
+//! The command line: noun, then verb. stdout is data, stderr is messages; exit codes are in `exit`.
+
+mod address;
+mod app;
+mod check_config;
+mod client;
+mod demo;
+mod deposit;
+mod exit;
+mod order;
+mod run;
+mod secret;
+mod show;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+pub use address::AddressCommand;
+pub use app::AppCommand;
+pub use client::{ClientArgs, PageArgs};
+pub use deposit::{DepositCommand, NetworkCommand};
+pub use order::{OrderCommand, RegisterArgs};
+
+
+/// Watches token transfers and tells payment gateways, for certain, that money arrived.
+#[derive(Debug, Parser)]
+#[command(name = "depositd", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Which daemon, and how answers are shown.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon
+    Run(ConfigArgs),
+    /// Check the configuration and report everything that is wrong with it
+    CheckConfig(ConfigArgs),
+    /// Show the whole path of a payment on this machine, with a simulated network
+    Demo {
+        /// Leave everything running afterwards, and say how to play with it
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Merchant integrations
+    #[command(subcommand)]
+    App(AppCommand),
+    /// Expected payments
+    #[command(subcommand)]
+    Order(OrderCommand),
+    /// Addresses that are watched for good
+    #[command(subcommand)]
+    Address(AddressCommand),
+    /// Transfers that reached a watched address
+    #[command(subcommand)]
+    Deposit(DepositCommand),
+    /// What is watched, and how far it has been read
+    #[command(subcommand)]
+    Network(NetworkCommand),
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, env = "DEPOSITD_CONFIG", default_value = crate::config::DEFAULT_FILE)]
+    pub config: PathBuf,
+}
+
+/// Does what is asked and says with which code to exit. Messages go to stderr.
+pub async fn dispatch(cli: Cli) -> ExitCode {
+    let args = &cli.client;
+    let outcome = match cli.command {
+        Command::Run(file) => Box::pin(run::run(&file.config)).await,
+        Command::Demo { keep } => Box::pin(demo::run(keep)).await,
+        Command::CheckConfig(file) => check_config::run(&file.config, args.json, std::env::vars()),
+        Command::App(command) => app::run(command, args).await,
+        Command::Order(command) => order::run(command, args).await,
+        Command::Address(command) => address::run(command, args).await,
+        Command::Deposit(command) => deposit::run(command, args).await,
+        Command::Network(command) => deposit::run_network(command, args).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            show::message(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_the_client_may_stand_anywhere() {
+        let cli = Cli::try_parse_from(["depositd", "network", "list", "--json", "--server", "unix:/x"]).unwrap();
+        assert!(cli.client.json && cli.client.server == "unix:/x");
+        let order = ["depositd", "order", "register", "shop", "1", "--address", "0x", "--network", "n", "--token", "T"];
+        assert!(Cli::try_parse_from(order).is_err(), "an amount is required");
+        let both = order.into_iter().chain(["--amount", "1", "--base-units", "1"]);
+        assert!(Cli::try_parse_from(both).is_err(), "one amount only");
+        assert!(Cli::try_parse_from(order.into_iter().chain(["--amount", "1"])).is_ok());
+        assert!(Cli::try_parse_from(["depositd", "app", "list", "--limit", "0"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_exit_69() {
+        let args = ClientArgs { server: "unix:/nonexistent/api.sock".to_owned(), token_file: None, json: false };
+        let failure = deposit::run_network(NetworkCommand::List, &args).await.unwrap_err();
+        assert_eq!(failure.code, exit::UNREACHABLE);
+    }
+}

@@ -22,8 +22,10 @@ use super::error::{ConfigError, Place};
 pub(super) const VARIABLE_PREFIX: &str = "DEPOSITD_";
 /// Variables of the command line, which are no configuration keys.
 const VARIABLES_OF_THE_COMMAND_LINE: [&str; 3] = ["DEPOSITD_CONFIG", "DEPOSITD_SERVER", "DEPOSITD_TOKEN_FILE"];
+/// What a key's own path ends with, beside that of its value.
+const KEY_SUFFIX: &str = "#key";
 /// Name of the environment layer inside figment.
-pub(super) const ENVIRONMENT: &str = "environment";
+const ENVIRONMENT: &str = "environment";
 
 /// One parsed TOML text and where its keys stand.
 #[derive(Debug)]
@@ -68,10 +70,10 @@ impl Document {
     }
 
     fn place(&self, span: Range<usize>) -> Place {
-        let start = self.text.floor_char_boundary(span.start);
+        let start = boundary(&self.text, span.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
-        let end = self.text.floor_char_boundary(span.end.min(line_end)).max(start);
+        let end = boundary(&self.text, span.end.min(line_end)).max(start);
         let line_text = &self.text[line_start..line_end];
         Place::Line {
             file: self.path.clone(),
@@ -81,6 +83,11 @@ impl Document {
             text: may_be_quoted(line_text).then(|| line_text.trim_end().to_owned()),
         }
     }
+}
+
+/// The start of the character that holds the byte `at`.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|place| text.is_char_boundary(*place)).unwrap_or(0)
 }
 
 /// Whether a line can be shown: it holds no URL and no key that looks like a secret.
@@ -102,7 +109,7 @@ fn table_values(at: &str, table: &DeTable<'_>, spans: &mut BTreeMap<String, Rang
 
 /// Under this path the span of the key itself is kept, beside that of its value.
 pub(super) fn key_path(path: &str) -> String {
-    format!("{path}#key")
+    format!("{path}{KEY_SUFFIX}")
 }
 
 fn convert(path: &str, value: &DeValue<'_>, span: Range<usize>, spans: &mut BTreeMap<String, Range<usize>>) -> Value {
@@ -236,6 +243,7 @@ impl Layers {
     pub(super) fn place_of(&self, key: &str, tag: Tag) -> Place {
         let layer = self.figment.get_metadata(tag).map_or("", |metadata| metadata.name.as_ref());
         if layer == ENVIRONMENT {
+            let key = key.strip_suffix(KEY_SUFFIX).unwrap_or(key);
             return self.environment.variable_of(key).unwrap_or_else(|| self.place_of_missing(key));
         }
         match &self.file {

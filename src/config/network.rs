@@ -127,8 +127,8 @@ fn read_one(
     let retreat_after_ms = section.maybe_number("retreat_after_ms", RETREAT_AFTER_MS);
     let tokens = read_tokens(&mut section);
     let endpoints = read_endpoints(&mut section, endpoint_defaults);
-    let agree = read_pair_flag(&mut section, "agree", endpoints.as_deref());
-    let second_source = read_pair_flag(&mut section, "second_source", endpoints.as_deref());
+    let agree = read_pair_flag(&mut section, "agree", endpoints.as_deref(), |several| several);
+    let second_source = read_pair_flag(&mut section, "second_source", endpoints.as_deref(), |_| false);
     let window = window_blocks.and_then(|own| own.or(defaults.map(|shared| shared.window_blocks)));
     check_depth(&section, policy, window);
     section.finish();
@@ -212,15 +212,20 @@ fn read_start(section: &mut Section<'_>) -> Option<Option<Start>> {
     Some(section.maybe_number("start", 0..=u64::MAX)?.map(|height| Start::At(Height(height))))
 }
 
-/// A flag that asks for two endpoints; not written, it is on where there are two.
-fn read_pair_flag(section: &mut Section<'_>, key: &'static str, endpoints: Option<&[EndpointConfig]>) -> Option<bool> {
+/// A flag that asks for two endpoints; `unwritten` tells what it is where nothing is written, given whether there are.
+fn read_pair_flag(
+    section: &mut Section<'_>,
+    key: &'static str,
+    endpoints: Option<&[EndpointConfig]>,
+    unwritten: impl FnOnce(bool) -> bool,
+) -> Option<bool> {
     let written = section.maybe_flag(key)?;
     let several = endpoints?.len() > 1;
     if written == Some(true) && !several {
         section.wrong(key, "needs at least two endpoints");
         return None;
     }
-    Some(written.unwrap_or(several))
+    Some(written.unwrap_or_else(|| unwritten(several)))
 }
 
 fn read_tokens(section: &mut Section<'_>) -> Option<BTreeMap<Address, Token>> {

@@ -66,6 +66,11 @@ pub struct StopConfig {
 }
 
 impl StopConfig {
+    /// The same as a duration.
+    pub fn grace(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.grace_ms)
+    }
+
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         let grace_ms = section.number("grace_ms", 100..=300_000);
         section.finish();

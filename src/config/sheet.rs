@@ -317,10 +317,7 @@ impl<'a> Section<'a> {
                 continue;
             }
             let path = self.path_to(key);
-            let place = match self.sheet.layers.place_of(&key_path(&path), value.tag()) {
-                Place::Variable(_) => self.sheet.layers.place_of(&path, value.tag()),
-                other => other,
-            };
+            let place = self.sheet.layers.place_of(&key_path(&path), value.tag());
             if secret::names_a_secret(key) {
                 let help = self.known.iter().find(|known| known.ends_with("_file"));
                 let help =

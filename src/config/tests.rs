@@ -1,9 +1,12 @@
-//! Wrong files by table, with the place and key each error must name; the defaults and the shipped files.
+//! One good file, and what becomes of it.
+
+mod shipped;
+mod wrong;
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::*;
-use crate::domain::{Family, Threshold};
+use crate::domain::Threshold;
 
 const GOOD: &str = r#"[networks.main]
 family = "evm"
@@ -40,222 +43,6 @@ fn with_line(key: &str, line: &str) -> Vec<String> {
     assert!(GOOD.lines().any(|old| old.starts_with(key)), "{key} is not in the good file");
     let text: Vec<&str> = GOOD.lines().map(replaced).collect();
     summaries(load_text(&text.join("\n"), &[]))
-}
-
-#[test]
-fn a_wrong_line_is_named_with_its_place_and_key() {
-    let rows: &[(&str, &str, &str)] = &[
-        ("family", "family = \"evn\"", "f.toml:2:10: networks.main.family: must be \"evm\" or \"tron\""),
-        ("family", "family = \"tron\"", "f.toml:2:10: networks.main.family: TRON comes with a later release"),
-        ("family", "family = 1", "f.toml:2:10: networks.main.family: must be text in quotes"),
-        ("family", "", "f.toml:1:1: networks.main.family: must be set"),
-        ("chain_id", "chain_id = 0", "f.toml:3:12: networks.main.chain_id: must be a whole number of at least 1"),
-        ("chain_id", "chain_id = -1", "f.toml:3:12: networks.main.chain_id: must be a whole number of at least 1"),
-        ("chain_id", "chain_id = 1.0", "f.toml:3:12: networks.main.chain_id: must be a whole number of at least 1"),
-        ("chain_id", "chain_id = \"1\"", "f.toml:3:12: networks.main.chain_id: must be a whole number of at least 1"),
-        ("genesis", "genesis = \"0xd4\"", "f.toml:4:11: networks.main.genesis: a hash is 64 hex digits"),
-        ("genesis", "genesis = \"Any\"", "f.toml:4:11: networks.main.genesis: a hash is 64 hex digits"),
-        (
-            "confirmations",
-            "confirmations = 0",
-            "f.toml:5:17: networks.main.confirmations: must be a whole number from 1 to 2048",
-        ),
-        (
-            "confirmations",
-            "confirmations = \"final\"",
-            "f.toml:5:17: networks.main.confirmations: must be a whole number from 1 to 2048, or \"finalized\"",
-        ),
-        (
-            "confirmations",
-            "confirmations = 129",
-            "f.toml:5:17: networks.main.confirmations: must be at most half of window_blocks (256): a reorg that deep could not be taken back",
-        ),
-        (
-            "confirmations",
-            "confirmations = 12\nwindow_blocks = 20",
-            "f.toml:5:17: networks.main.confirmations: must be at most half of window_blocks (20): a reorg that deep could not be taken back",
-        ),
-        (
-            "confirmations",
-            "confirmations = 12\nwindow_blocks = 5000",
-            "f.toml:6:17: networks.main.window_blocks: must be a whole number from 2 to 4096",
-        ),
-        (
-            "confirmations",
-            "confirmations = 12\nbloom = \"yes\"",
-            "f.toml:6:9: networks.main.bloom: must be \"strict\" or \"advisory\" or \"off\"",
-        ),
-        (
-            "confirmations",
-            "confirmations = 12\nstart = \"now\"",
-            "f.toml:6:9: networks.main.start: must be \"head\" or a block's height",
-        ),
-        (
-            "confirmations",
-            "confirmations = 12\nagree = true",
-            "f.toml:6:9: networks.main.agree: needs at least two endpoints",
-        ),
-        (
-            "confirmations",
-            "confirmations = 12\nsecond_source = 1",
-            "f.toml:6:17: networks.main.second_source: must be true or false",
-        ),
-        ("confirmations", "confirmations = 12\nnonsense = true", "f.toml:6:1: networks.main.nonsense: unknown key"),
-        (
-            "symbol",
-            "symbol = \"US DT\"",
-            "f.toml:8:10: networks.main.tokens[0].symbol: must be 1 to 16 characters of A-Z, a-z, 0-9, '.', '_' and '-'",
-        ),
-        ("symbol", "symbol = \"\"", "f.toml:8:10: networks.main.tokens[0].symbol: must not be empty"),
-        (
-            "contract",
-            "contract = \"0xDAC17F958D2ee523a2206206994597C13D831ec7\"",
-            "f.toml:9:12: networks.main.tokens[0].contract: the address checksum does not hold: a character is wrong",
-        ),
-        (
-            "contract",
-            "contract = \"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t\"",
-            "f.toml:9:12: networks.main.tokens[0].contract: not an EVM address: this looks like a TRON address",
-        ),
-        (
-            "decimals",
-            "decimals = 78",
-            "f.toml:10:12: networks.main.tokens[0].decimals: must be a whole number from 0 to 77",
-        ),
-        ("minimum", "minimum = 0.5", "f.toml:11:11: networks.main.tokens[0].minimum: must be text in quotes"),
-        (
-            "minimum",
-            "minimum = \"0.0000001\"",
-            "f.toml:11:11: networks.main.tokens[0].minimum: the amount has more decimals than the token (6)",
-        ),
-        (
-            "name",
-            "name = \"Own Node\"",
-            "f.toml:14:8: networks.main.endpoints[0].name: must be 1 to 64 characters of a-z, 0-9, '-', '_' and '.'",
-        ),
-        (
-            "url",
-            "url = \"ftp://node.example\"",
-            "f.toml:15:7: networks.main.endpoints[0].url: must begin with https:// or http://",
-        ),
-        (
-            "url",
-            "url = \"https://me:pw@node.example\"",
-            "f.toml:15:7: networks.main.endpoints[0].url: must not carry a user name or password: put the key into a file and name it in `key_file`",
-        ),
-        (
-            "url",
-            "url = \"https://node.example/{key}\"",
-            "f.toml:15:7: networks.main.endpoints[0].url: has a place for {key}, but no `key_file` says what to put there",
-        ),
-        (
-            "url",
-            "url = \"https://node.example\"\nkey_file = \"k\"",
-            "f.toml:16:12: networks.main.endpoints[0].key_file: is of no use: the URL has no {key} in it",
-        ),
-        (
-            "url",
-            "url = \"https://node.example/{key}\"\nkey_file = \"a/b\"",
-            "f.toml:16:12: networks.main.endpoints[0].key_file: \"a/b\" is neither an absolute path nor a bare file name",
-        ),
-        (
-            "url",
-            "url = \"https://node.example/{key}\"\nkey_file = \"k\"",
-            "f.toml:16:12: networks.main.endpoints[0].key_file: \"k\" is a bare name, but $CREDENTIALS_DIRECTORY is not set: use LoadCredential= or an absolute path",
-        ),
-        (
-            "url",
-            "url = \"https://node.example\"\napi_key = \"k\"",
-            "f.toml:16:1: networks.main.endpoints[0].api_key: a secret is never written into the configuration",
-        ),
-        (
-            "url",
-            "url = \"https://node.example\"\ntimeout_ms = 1",
-            "f.toml:16:14: networks.main.endpoints[0].timeout_ms: must be a whole number from 100 to 120000",
-        ),
-        (
-            "url",
-            "url = \"https://node.example\"\nrequests_per_second = 0",
-            "f.toml:16:23: networks.main.endpoints[0].requests_per_second: must be a whole number from 1 to 10000",
-        ),
-    ];
-    for (key, line, expected) in rows {
-        assert_eq!(with_line(key, line), [*expected], "{line}");
-    }
-}
-
-#[test]
-fn a_wrong_section_is_named_with_its_place_and_key() {
-    let hash = "ab".repeat(32);
-    let token = |name: &str, hash: &str| {
-        format!("[[api.tokens]]\nname = \"{name}\"\nsha256 = \"{hash}\"\nscopes = [\"read\"]\n")
-    };
-    let twice = token("a", &hash) + &token("a", &"cd".repeat(32));
-    let same_hash = token("a", &hash) + &token("b", &hash);
-    let no_scope = format!("[[api.tokens]]\nname = \"a\"\nsha256 = \"{hash}\"\nscopes = [\"root\"]\n");
-    // The good file has 15 lines, the section begins at line 16.
-    let rows: &[(&str, &str)] = &[
-        ("[stoer]\ndir = \"/x\"", "f.toml:16:2: stoer: unknown key"),
-        ("[store]\ndir = \"store\"", "f.toml:17:7: store.dir: must be an absolute path"),
-        (
-            "[store]\ndir = \"/d\"\nwitness = \"/d/w\"",
-            "f.toml:18:11: store.witness: must lie outside `dir`: a lost directory would take its witness with it",
-        ),
-        ("[store]\ncache_mb = 8", "f.toml:17:12: store.cache_mb: must be a whole number from 16 to 65536"),
-        ("[api]\ntcp = \"0.0.0.0:7701\"", "f.toml:17:7: api.tcp: must be a loopback address: this listener has no TLS"),
-        (
-            "[api]\ntcp = \"localhost\"",
-            "f.toml:17:7: api.tcp: must be an address and a port, for example \"127.0.0.1:9090\"",
-        ),
-        (
-            "[api]\ntcp = \"127.0.0.1:7701\"",
-            "f.toml:17:7: api.tcp: needs at least one [[api.tokens]]: every user of this host can reach it",
-        ),
-        ("[api]\ntoken = \"abc\"", "f.toml:17:1: api.token: a secret is never written into the configuration"),
-        (&twice, "f.toml:21:8: api.tokens[1].name: another token has this name"),
-        (&same_hash, "f.toml:22:10: api.tokens[1].sha256: another token has this hash"),
-        (&no_scope, "f.toml:19:10: api.tokens[0].scopes: \"root\" is not one of: orders, read, admin"),
-        (
-            "[notify]\ndeadline_ms = 60000",
-            "f.toml:17:15: notify.deadline_ms: must be a whole number from 1000 to 30000",
-        ),
-        (
-            "[notify]\nconnect_ms = 16000",
-            "f.toml:17:14: notify.connect_ms: must not be above deadline_ms, which it is part of",
-        ),
-        ("[egress]\nports = []", "f.toml:17:9: egress.ports: must list at least one port from 1 to 65535"),
-        ("[egress]\nports = 443", "f.toml:17:9: egress.ports: must be a list in brackets"),
-        (
-            "[egress]\nallow = [\"10.0.0.1/8\"]",
-            "f.toml:17:9: egress.allow: \"10.0.0.1/8\" has bits set behind the prefix",
-        ),
-        (
-            "[egress]\ndeny = [\"10.0.0.0\"]",
-            "f.toml:17:8: egress.deny: \"10.0.0.0\" must be an address range like \"10.0.0.0/8\" or \"fd00::/8\"",
-        ),
-        (
-            "[http]\npages = \"192.168.1.1:80\"",
-            "f.toml:17:9: http.pages: must be a loopback address: this listener has no TLS",
-        ),
-        (
-            "[log]\nformat = \"xml\"",
-            "f.toml:17:10: log.format: must be \"auto\" or \"text\" or \"json\" or \"journal\"",
-        ),
-        (
-            "[log]\nfilter = \"info,a=b=c\"",
-            "f.toml:17:10: log.filter: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
-        ),
-        ("[stop]\ngrace_ms = 1", "f.toml:17:12: stop.grace_ms: must be a whole number from 100 to 300000"),
-        ("[stop]\ngrace_ms = 1000\ngrace_ms = 2000", "f.toml:18:1: not TOML: duplicate key"),
-        ("[stop\n", "f.toml:16:6: not TOML: unclosed table, expected `]`"),
-    ];
-    for (section, expected) in rows {
-        assert_eq!(summaries(load_text(&format!("{GOOD}{section}"), &[])), [*expected], "{section}");
-    }
-    assert_eq!(
-        summaries(load_text("stop = 3\n[store]\n", &[]))[0],
-        "f.toml: networks: at least one network must be configured"
-    );
 }
 
 #[test]
@@ -399,71 +186,14 @@ fn key_files_are_closed_whole_and_put_into_the_url() {
     assert!(load(Some(&file), std::iter::empty()).is_err());
 }
 
-/// `default.toml` with its commented-out settings switched on.
-fn whole_default() -> String {
-    let switch_on = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if rest.starts_with(|first: char| first.is_ascii_lowercase() || first == '[') => rest.to_owned(),
-        _ => line.to_owned(),
-    };
-    DEFAULT_TOML.lines().map(switch_on).collect::<Vec<_>>().join("\n")
-}
-
-fn written_keys(at: &str, table: &toml::Table, keys: &mut BTreeSet<String>) {
-    for (key, value) in table {
-        let path = match at {
-            "" => key.clone(),
-            "networks" => "networks.*".to_owned(),
-            _ => format!("{at}.{key}"),
-        };
-        match value {
-            toml::Value::Table(inner) => written_keys(&path, inner, keys),
-            toml::Value::Array(items) => {
-                items.iter().filter_map(toml::Value::as_table).for_each(|inner| written_keys(&path, inner, keys))
-            }
-            _ => (),
-        }
-        keys.insert(path);
-    }
-}
-
-#[test]
-fn default_toml_documents_every_key_and_no_other() {
-    let text = whole_default();
-    let vault = Vault { credentials: None, names_only: true };
-    let (config, mut asked) = interpret(Some((Path::new("whole.toml"), &text)), vec![], vault);
-    let config = config.unwrap_or_else(|errors| panic!("{}", errors.text()));
-    assert_eq!(config.networks.len(), 1);
-    assert_eq!(config.api.tokens.len(), 1);
-    let mut written = BTreeSet::new();
-    written_keys("", &text.parse().unwrap(), &mut written);
-    asked.insert("networks.*".to_owned());
-    assert_eq!(written, asked);
-}
-
-#[test]
-fn the_shipped_files_are_good() {
-    let shipped = |name: &str, text: &str| {
-        let outcome = interpret(Some((Path::new(name), text)), vec![], Vault::default()).0;
-        outcome.unwrap_or_else(|errors| panic!("{}", errors.text()))
-    };
-    let mainnet = shipped("ethereum-mainnet.toml", include_str!("../../config/ethereum-mainnet.toml"));
-    let network = &mainnet.networks[0];
-    assert_eq!((network.chain_id, network.spec.family, network.spec.tokens.len()), (1, Family::Evm, 2));
-    assert!(!network.agree && !network.second_source, "one endpoint has no second");
-    assert_eq!(mainnet.warnings, Vec::<String>::new());
-    let local = shipped("local-node.toml", include_str!("../../config/local-node.toml"));
-    assert_eq!(local.networks[0].genesis, None);
-    assert_eq!(local.warnings.len(), 2, "{:?}", local.warnings);
-}
-
 #[test]
 fn two_endpoints_are_compared_unless_it_is_switched_off() {
     let second = "[[networks.main.endpoints]]\nname = \"other\"\nurl = \"https://node.example\"\n";
     let network = load_text(&format!("{GOOD}{second}"), &[]).expect("two endpoints").networks.remove(0);
-    assert!(network.agree && network.second_source);
+    assert!(network.agree && !network.second_source);
     let text = format!("{GOOD}{second}").replace("confirmations = 12", "confirmations = \"finalized\"\nagree = false");
     let network = load_text(&text, &[]).expect("two endpoints").networks.remove(0);
-    assert!(!network.agree && network.second_source);
+    assert!(!network.agree && !network.second_source);
     assert_eq!(network.spec.policy.threshold, Threshold::Finalized);
     let same = second.replace("other", "own");
     assert_eq!(

@@ -21,11 +21,9 @@ impl<S: ChainSource> Follower<S> {
             if asked.is_empty() && news.is_none() {
                 return Ok(());
             }
-            let verdicts: Vec<_> = stream::iter(&asked)
-                .map(|deposit| self.pool.evidence(deposit))
-                .buffered(EVIDENCE_AHEAD_MAX)
-                .collect()
-                .await;
+            let pool = &self.pool;
+            let verdicts = stream::iter(asked.clone()).map(|deposit| async move { pool.evidence(&deposit).await });
+            let verdicts: Vec<_> = verdicts.buffered(EVIDENCE_AHEAD_MAX).collect().await;
             let mut evidence = Vec::with_capacity(verdicts.len());
             for (deposit, verdict) in asked.iter().zip(verdicts) {
                 match verdict {

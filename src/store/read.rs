@@ -43,6 +43,14 @@ macro_rules! expect_row {
 pub(super) use expect_row;
 
 impl Reader {
+    /// Whether the store still answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] after the first failure.
+    pub fn healthy(&self) -> Result<(), StoreError> {
+        self.0.healthy()
+    }
+
     /// One app.
     pub fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
         self.0.read(|engine| get(engine, &Key::app(id))?.map(|row| expect_row!(row, App)).transpose())
