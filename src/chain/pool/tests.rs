@@ -4,9 +4,12 @@ use std::{
 };
 
 use super::*;
-use crate::domain::{
-    BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Reason, Timestamp,
-    TokenAmount, Transfer, TxHash, UserMark,
+use crate::{
+    chain::Identity,
+    domain::{
+        BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Reason, Timestamp,
+        TokenAmount, Transfer, TxHash, UserMark,
+    },
 };
 
 const GENESIS: Identity = Identity { chain_id: 1, genesis: BlockHash([7; 32]) };
