@@ -46,6 +46,7 @@ impl<S: ChainSource> Follower<S> {
         let mut top = from;
         let mut step = FIRST_STEP_HEADERS;
         while top >= floor {
+            (self.turned)();
             let low = top.down(step - 1).max(floor);
             let headers = self.pool.headers(low, top).await?;
             if let Some(base) = self.trail.shared(&headers) {

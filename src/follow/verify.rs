@@ -16,6 +16,7 @@ impl<S: ChainSource> Follower<S> {
     /// Verifies what is due, and takes note of what the node calls final.
     pub(super) async fn verify_due(&mut self, head: &Head) -> Result<(), Setback> {
         loop {
+            (self.turned)();
             let asked = std::mem::take(&mut self.due);
             let news = head.finalized.filter(|last| self.is_news(last.height) && self.trail.holds(*last));
             if asked.is_empty() && news.is_none() {
