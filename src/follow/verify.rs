@@ -18,7 +18,7 @@ impl<S: ChainSource> Follower<S> {
         loop {
             (self.turned)();
             let asked = std::mem::take(&mut self.due);
-            let news = head.finalized.filter(|last| self.is_news(last.height) && self.trail.holds(*last));
+            let news = head.finalized.filter(|last| self.is_news(last.height) && self.trail.holds_or_held(*last));
             if asked.is_empty() && news.is_none() {
                 return Ok(());
             }
