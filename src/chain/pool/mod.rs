@@ -308,7 +308,8 @@ impl<S: ChainSource> Pool<S> {
     }
 
     /// The best head among the endpoints that answer in time. `finalized` is that of the endpoint with the best head, or,
-    /// where endpoints must agree, the lowest that one in step names. Endpoints far behind are marked lagging.
+    /// where endpoints must agree, the lowest that one in step names; with `second_source` what two of all that answer
+    /// have reached. Endpoints far behind are marked lagging.
     ///
     /// # Errors
     /// The last doubt if nobody answers.
@@ -317,8 +318,10 @@ impl<S: ChainSource> Pool<S> {
         let heads: Vec<(usize, Head)> = heads.into_iter().flatten().collect();
         let Some(best) = heads.iter().map(|(_, head)| head.best.height).max() else {
             // Nobody was ready, or nobody answered: wait for the soonest, or say why not.
-            return self.first_good(S::head).await.map(|(_, head)| head);
+            let (_, head) = self.first_good(S::head).await?;
+            return Ok(Head { finalized: head.finalized.filter(|_| !self.settings.second_source), ..head });
         };
+        let second_word = second_highest(heads.iter().filter_map(|(_, head)| head.finalized));
         let mut in_step = Vec::new();
         for (i, head) in heads {
             let is_behind = head.best.height.up(self.settings.lag_blocks_max) < best;
@@ -332,7 +335,10 @@ impl<S: ChainSource> Pool<S> {
         }
         // The first of the highest, so that equal heads follow the configured order.
         let mut chosen = *in_step.iter().rev().max_by_key(|head| head.best.height).expect("the best head is in step");
-        if self.agrees() {
+        if self.settings.second_source {
+            // One in front of all others must not make blocks final by itself.
+            chosen.finalized = second_word;
+        } else if self.agrees() {
             chosen.finalized = in_step.iter().filter_map(|head| head.finalized).min_by_key(|last| last.height);
         }
         Ok(chosen)
@@ -378,4 +384,11 @@ impl<S: ChainSource> Pool<S> {
         let now = Instant::now();
         self.endpoints.iter().map(|endpoint| endpoint.status(now)).collect()
     }
+}
+
+/// The higher of what at least two have reached.
+fn second_highest(words: impl Iterator<Item = BlockRef>) -> Option<BlockRef> {
+    let mut words: Vec<_> = words.collect();
+    words.sort_by_key(|block| std::cmp::Reverse(block.height));
+    words.get(1).copied()
 }
