@@ -186,30 +186,58 @@ async fn two_endpoints_on_two_branches_are_waited_for() {
     world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn blocks_that_one_endpoint_invents_credit_nothing_where_a_second_source_must_agree() {
-    let plan = Plan::new("inventor").endpoints(&["honest", "liar"]).split().with("second_source = true");
+/// One endpoint runs `ahead` blocks ahead of the real chain, on a branch with a payment that nobody made.
+async fn an_inventor(slug: &str, setting: &str, ahead: u64, endpoints: [&'static str; 2]) {
+    let plan = Plan::new(slug).endpoints(&endpoints).split().with(setting);
     let (mut world, gateway) = World::open([plan]).await;
-    let watched = [(account(1), gateway.watch(SHOP, "inventor", account(1)).await)].into();
+    let watched = [(account(1), gateway.watch(SHOP, slug, account(1)).await)].into();
     let net = world.net();
-    gateway.read_to("inventor", net.head()).await;
-    // A branch ahead of everybody, with a payment that nobody made.
+    let place = |name| endpoints.iter().position(|endpoint| *endpoint == name).unwrap();
+    let (honest, liar) = (&net.ledgers[place("honest")], &net.ledgers[place("liar")]);
+    let node = &net.nodes[place("liar")];
+    // Both were seen to move.
+    let height = honest.lock().extend(2).height.0;
+    liar.lock().extend(2);
+    gateway.read_to(slug, height).await;
     {
-        let mut invented = net.ledgers[1].lock();
+        let mut invented = liar.lock();
         invented.diverge(7);
         let payment = invented.transfer(TOKEN, PAYER, account(1), TokenAmount::of(9_000_000));
         invented.mine(vec![payment]);
-        invented.extend(4);
+        invented.extend(ahead - 1);
     }
-    let asked = net.nodes[1].trouble.requests();
-    wait_until("the liar to be heard", async || net.nodes[1].trouble.requests() > asked + 20).await;
+    let asked = node.trouble.requests();
+    wait_until("the liar to be heard", async || node.trouble.requests() > asked + 20).await;
     assert!(world.merchant.received().is_empty(), "an invented payment was credited");
-    // The real chain grows past it, and the liar follows.
-    net.pay(account(1), 1_000_000);
-    net.mine(8);
-    let right = net.ledger.lock().clone();
-    *net.ledgers[1].lock() = right;
+
+    // The real chain grows past it, and the liar is put right.
+    {
+        let mut real = honest.lock();
+        let payment = real.transfer(TOKEN, PAYER, account(1), TokenAmount::of(1_000_000));
+        real.mine(vec![payment]);
+        real.extend(ahead + 3);
+    }
+    let asked = node.trouble.requests();
+    wait_until("the liar to be heard again", async || node.trouble.requests() > asked + 10).await;
+    assert!(world.merchant.received().is_empty(), "an invented payment was credited");
+    let right = honest.lock().clone();
+    *liar.lock() = right;
     world.balanced(&[watched]).await;
     assert_eq!(world.books().versions(), [(1, "deposit.confirmed".to_owned())]);
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_invented_blocks_credit_nothing() {
+    an_inventor("invents-5", "", 5, ["honest", "liar"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_blocks_invented_by_the_endpoint_asked_first_credit_nothing() {
+    an_inventor("invents-12", "", 12, ["liar", "honest"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invented_blocks_credit_nothing_where_a_second_source_must_agree() {
+    an_inventor("invents-9", "second_source = true", 9, ["honest", "liar"]).await;
 }
