@@ -61,6 +61,8 @@ pub struct PoolSettings {
     pub head_deadline: Duration,
     /// Longest wait for a second endpoint's blocks once the first has answered; then one voice is enough.
     pub witness_max: Duration,
+    /// How long after its head last rose an endpoint still counts as moving: a credit waits for it to reach the block.
+    pub moving_for: Duration,
 }
 
 impl Default for PoolSettings {
@@ -76,6 +78,7 @@ impl Default for PoolSettings {
             identity_every: Duration::from_secs(600),
             head_deadline: Duration::from_secs(10),
             witness_max: Duration::from_secs(10),
+            moving_for: Duration::from_secs(120),
         }
     }
 }
@@ -346,7 +349,11 @@ impl<S: ChainSource> Pool<S> {
 
     async fn head_of(&self, i: usize) -> Option<(usize, Head)> {
         match tokio::time::timeout(self.settings.head_deadline, self.ask(i, &S::head)).await {
-            Ok(head) => head.ok().map(|head| (i, head)),
+            Ok(head) => {
+                let head = head.ok()?;
+                self.endpoints[i].claims(head.best.height, Instant::now());
+                Some((i, head))
+            }
             Err(_) => {
                 let doubt = Doubt::Transport("no head in time".to_owned());
                 self.note(&self.endpoints[i], &self.doubt_at(&self.endpoints[i], doubt));
