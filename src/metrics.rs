@@ -32,15 +32,13 @@ use crate::{
 
 /// Bounds of every histogram in seconds.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
-/// Bounds of delays from a block's time on, in seconds.
-const DELAY_SECONDS: [f64; 12] = [1.0, 3.0, 6.0, 12.0, 24.0, 60.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0];
 /// Bounds of counts (commands a group, blocks a reorg).
 const COUNTS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 /// How often the histograms are kept small.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Gauges: name and help.
-pub const GAUGES: [(&str, &str); 18] = [
+pub const GAUGES: [(&str, &str); 8] = [
     ("depositd_build_info", "Always 1; the labels say what runs."),
     ("depositd_network_head_height", "Height of the newest block the endpoints claim."),
     ("depositd_network_cursor_height", "Height of the last block whose effects are on disk."),
@@ -48,28 +46,17 @@ pub const GAUGES: [(&str, &str); 18] = [
     ("depositd_network_cursor_block_timestamp_seconds", "Time of the last block whose effects are on disk."),
     ("depositd_network_progress_timestamp_seconds", "When the cursor last moved."),
     ("depositd_network_halted", "1 while the network stands until a person decides."),
-    ("depositd_source_resting", "1 while the endpoint is rested."),
-    ("depositd_watched_addresses", "Addresses watched on the network."),
-    ("depositd_open_orders", "Orders that wait for their payment on the network."),
-    ("depositd_delivery_oldest_pending_timestamp_seconds", "Due time of the oldest notification not yet settled."),
-    ("depositd_outbox_entries", "Notifications by state."),
-    ("depositd_dead_letters", "Notifications whose attempts are spent."),
-    ("depositd_writer_queue_length", "Commands that wait for the writer."),
-    ("depositd_store_size_bytes", "Size of the database on disk."),
-    ("depositd_store_commit_sequence", "Number of the last commit."),
-    ("depositd_witness_sequence", "Number of the last commit the witness knows."),
     ("depositd_task_turn_timestamp_seconds", "When the task last took a turn."),
 ];
 
 /// Counters: name and help.
-pub const COUNTERS: [(&str, &str); 11] = [
+pub const COUNTERS: [(&str, &str); 10] = [
     ("depositd_source_requests_total", "Requests to an endpoint by method and outcome."),
     ("depositd_source_doubts_total", "Answers of an endpoint that were not proved, by kind."),
     ("depositd_reorgs_total", "Times blocks left the chain."),
-    ("depositd_transfers_seen_total", "Transfers of watched tokens in committed blocks."),
+    ("depositd_transfers_malformed_total", "Logs of a token that look like transfers and are none."),
     ("depositd_transfers_zero_value_total", "Transfers of nothing: counted, not kept."),
-    ("depositd_transfers_unmatched_total", "Transfers to watched addresses nobody claimed, by reason."),
-    ("depositd_deposits_total", "Deposits that entered a state."),
+    ("depositd_blocks_unwitnessed_total", "Blocks taken although no second endpoint named their hash in time."),
     ("depositd_delivery_attempts_total", "Attempts to tell a receiver by protocol, outcome and reason."),
     ("depositd_egress_blocked_total", "Attempts the egress guard refused, by reason."),
     ("depositd_grpc_requests_total", "Calls by service, method and code."),
@@ -77,14 +64,10 @@ pub const COUNTERS: [(&str, &str); 11] = [
 ];
 
 /// Histograms: name, help, bounds.
-pub const HISTOGRAMS: [(&str, &str, &[f64]); 9] = [
-    ("depositd_source_request_duration_seconds", "Time a request to an endpoint took.", &SECONDS),
+pub const HISTOGRAMS: [(&str, &str, &[f64]); 5] = [
     ("depositd_delivery_duration_seconds", "Time an attempt to tell a receiver took.", &SECONDS),
     ("depositd_grpc_request_duration_seconds", "Time a call took.", &SECONDS),
     ("depositd_commit_duration_seconds", "Time a group commit took, sync included.", &SECONDS),
-    ("depositd_sync_duration_seconds", "Time the disk took to confirm a commit.", &SECONDS),
-    ("depositd_detection_delay_seconds", "From a block's time to its deposits being on disk.", &DELAY_SECONDS),
-    ("depositd_credit_delay_seconds", "From the threshold to the first attempt to tell.", &DELAY_SECONDS),
     ("depositd_writer_group_commands", "Commands that shared one commit.", &COUNTS),
     ("depositd_reorg_depth_blocks", "Blocks that left the chain at once.", &COUNTS),
 ];
@@ -224,18 +207,22 @@ fn judge(status: &NetworkStatus) -> Result<(), String> {
 }
 
 fn publish(network: &str, status: &NetworkStatus) {
-    let set = |name: &'static str, value: Option<u64>| {
-        if let Some(value) = value {
-            gauge!(name, "network" => network.to_owned()).set(number(value));
+    let label = || network.to_owned();
+    if let Some(head) = status.head {
+        gauge!("depositd_network_head_height", "network" => label()).set(number(head.best.height.0));
+    }
+    if let Some(cursor) = status.cursor {
+        gauge!("depositd_network_cursor_height", "network" => label()).set(number(cursor.tip.height.0));
+        gauge!("depositd_network_cursor_block_timestamp_seconds", "network" => label()).set(number(cursor.tip_time.0));
+        if let Some(block) = cursor.finalized {
+            gauge!("depositd_network_finalized_height", "network" => label()).set(number(block.height.0));
         }
-    };
-    set("depositd_network_head_height", status.head.map(|head| head.best.height.0));
-    set("depositd_network_cursor_height", status.cursor.map(|cursor| cursor.tip.height.0));
-    let finalized = status.cursor.and_then(|cursor| cursor.finalized);
-    set("depositd_network_finalized_height", finalized.map(|block| block.height.0));
-    set("depositd_network_cursor_block_timestamp_seconds", status.cursor.map(|cursor| cursor.tip_time.0));
-    set("depositd_network_progress_timestamp_seconds", status.progressed.map(|at| at.seconds().0));
-    set("depositd_network_halted", Some(u64::from(matches!(status.state, NetworkState::Halted(_)))));
+    }
+    if let Some(at) = status.progressed {
+        gauge!("depositd_network_progress_timestamp_seconds", "network" => label()).set(number(at.seconds().0));
+    }
+    let halted = matches!(status.state, NetworkState::Halted(_));
+    gauge!("depositd_network_halted", "network" => label()).set(if halted { 1.0 } else { 0.0 });
 }
 
 /// A gauge's value. Heights and seconds are far below 2^53, so nothing is lost.

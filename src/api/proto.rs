@@ -2,7 +2,14 @@
 
 /// Package `depositd.v1`.
 pub mod v1 {
-    #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::restriction)]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated: written by no person, read by none"
+    )]
     tonic::include_proto!("depositd.v1");
 }
 

@@ -348,5 +348,4 @@ impl LedgerHandle {
 }
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
 mod tests;

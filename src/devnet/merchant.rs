@@ -286,5 +286,4 @@ fn forever(stop: CancellationToken, piece: Bytes, pause_ms: u64) -> impl Stream<
 }
 
 #[cfg(test)]
-#[path = "merchant_tests.rs"]
 mod tests;

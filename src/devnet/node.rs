@@ -133,5 +133,4 @@ fn json(body: String) -> Response {
 }
 
 #[cfg(test)]
-#[path = "node_tests.rs"]
 mod tests;

@@ -29,6 +29,8 @@ pub(super) fn detect(
     let included_at = block.header.at;
     // A block below the highest ever committed is new to us all the same: what it pays was not there to be seen before.
     let revealed = if included_at.height > peak { included_at.height } else { peak.next() };
+    // Executed again it may pay somebody else: what it was to the one it paid before is nothing to this one.
+    let same_payee = prior.filter(|prior| prior.to == transfer.to);
     Deposit {
         id: DepositId::of(&spec.id, transfer),
         family: spec.family,
@@ -40,10 +42,10 @@ pub(super) fn detect(
         state: DepositState::Detected,
         version: prior.map_or(EventVersion(0), |prior| prior.version),
         unmatched_told: prior.is_some_and(|prior| prior.unmatched_told),
-        first_seen: prior.map_or(revealed, |prior| prior.first_seen),
+        first_seen: same_payee.map_or(revealed, |prior| prior.first_seen),
         app: holding.app.clone(),
         user_mark: holding.user_mark.clone(),
-        order: prior.and_then(|prior| prior.order.clone()),
+        order: same_payee.and_then(|prior| prior.order.clone()),
         reason: Reason::Pending,
     }
 }

@@ -20,7 +20,7 @@ pub use draft::{Known, Needs};
 pub use watch_index::WatchIndex;
 pub use window::HeaderWindow;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use crate::domain::{
     Address, AppId, BlockBatch, BlockRef, Cursor, Deposit, DepositId, DepositState, Evidence, Header, Height,
@@ -45,6 +45,9 @@ pub enum PlanError {
         tip: BlockRef,
     },
 }
+
+/// Where a deposit stands in the order of age.
+pub type DepositPlace = (Height, DepositId);
 
 /// What one network's plans need to know.
 #[derive(Clone, Debug)]
@@ -147,10 +150,18 @@ impl Tracker {
 
     /// Deposits at their threshold that wait for evidence, oldest first, at most `limit`.
     pub fn due(&self, limit: usize) -> Vec<Deposit> {
+        self.due_behind(None, limit)
+    }
+
+    /// The same, beginning behind `last` and going round: those that cannot be proved do not keep the others from
+    /// their turn.
+    pub fn due_behind(&self, last: Option<&DepositPlace>, limit: usize) -> Vec<Deposit> {
         let ripe = |deposit: &&Deposit| {
             self.standing(deposit).is_some_and(|standing| self.spec.policy.is_met(standing, deposit.amount))
         };
-        self.pending.values().filter(ripe).take(limit).cloned().collect()
+        let behind = self.pending.range((last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        let before = last.into_iter().flat_map(|last| self.pending.range(..=last));
+        behind.chain(before).map(|(_, deposit)| deposit).filter(ripe).take(limit).cloned().collect()
     }
 
     /// Whether a detected deposit is meant for this order.

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    Fault,
     handle::{Applied, NewOrder, NewWatch, Refusal, Rotation, Settlement},
     register,
 };
@@ -18,22 +19,11 @@ use crate::{
         Notification, NotificationState, Order, OrderId,
     },
     store::{Durable, LoadedRow, Store, StoreError},
-    tracker::{Change, Changeset, Known, Needs, PlanError, Tracker},
+    tracker::{Change, Changeset, DepositPlace, Known, Needs, PlanError, Tracker},
 };
 
 /// Deposits handed out for verification at once, per network.
 const DUE_LEN_MAX: usize = 64;
-
-/// Why a command was not carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// It changed nothing; the caller is told.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The store cannot be trusted any more; the process ends.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Why stored rows cannot be worked with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +71,7 @@ impl Loading {
         for tracker in self.trackers.values_mut() {
             tracker.loaded().map_err(LoadError)?;
         }
-        Ok(Core { store, trackers: self.trackers })
+        Ok(Core { store, trackers: self.trackers, handed: BTreeMap::new() })
     }
 }
 
@@ -90,6 +80,8 @@ impl Loading {
 pub struct Core {
     store: Store,
     trackers: BTreeMap<NetworkId, Tracker>,
+    /// The last of the due deposits handed out, where there were more than fit: the next ones begin behind it.
+    handed: BTreeMap<NetworkId, DepositPlace>,
 }
 
 impl Core {
@@ -347,7 +339,12 @@ impl Core {
         self.stage(&changes)?;
         let tracker = self.tracker(network)?;
         let cursor = tracker.cursor().ok_or_else(|| Refusal::NetworkNotReady { network: network.clone() })?;
-        Ok(Applied { cursor, due: tracker.due(DUE_LEN_MAX), orphaned_blocks })
+        let due = tracker.due_behind(self.handed.get(network), DUE_LEN_MAX);
+        match due.last().filter(|_| due.len() == DUE_LEN_MAX) {
+            Some(last) => drop(self.handed.insert(network.clone(), (last.included_at.height, last.id.clone()))),
+            None => drop(self.handed.remove(network)),
+        }
+        Ok(Applied { cursor, due, orphaned_blocks })
     }
 
     /// Puts a notification row beside each fact, in the same changeset.

@@ -4,10 +4,14 @@
 //! takes the proof of durability, so it cannot be given before.
 
 mod core;
+mod fault;
 pub mod handle;
 mod register;
+#[cfg(test)]
+mod tests;
 
-pub use core::{Core, Fault, LoadError, Loading};
+pub use core::{Core, LoadError, Loading};
+pub use fault::Fault;
 pub use handle::{Applied, Command, NewOrder, NewWatch, Refusal, Reply, Rotation, Settlement, WriterHandle};
 
 use std::{fmt, sync::Arc, time::Instant};

@@ -4,6 +4,8 @@
 //! A failure prints its seed; `SIM_SEED=<seed> SIM_BLOCKS=1 cargo test --test sim` plays it again.
 
 #![expect(unreachable_pub, reason = "a test has no public surface")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test: it panics, and prints")]
+#![expect(clippy::cast_possible_truncation, reason = "the numbers are drawn small")]
 
 mod chain;
 mod merchant;

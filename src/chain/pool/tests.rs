@@ -4,9 +4,12 @@ use std::{
 };
 
 use super::*;
-use crate::domain::{
-    BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Reason, Timestamp,
-    TokenAmount, Transfer, TxHash, UserMark,
+use crate::{
+    chain::Identity,
+    domain::{
+        BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Reason, Timestamp,
+        TokenAmount, Transfer, TxHash, UserMark,
+    },
 };
 
 const GENESIS: Identity = Identity { chain_id: 1, genesis: BlockHash([7; 32]) };
@@ -394,4 +397,14 @@ async fn the_vote_on_a_fork_counts_every_endpoint_in_step() {
     ]);
     let vote = pool.still_ours(at(5, 0)).await;
     assert_eq!(vote, ForkVote { ours: 1, others: 1, missing: 1, silent: 1 });
+}
+
+#[tokio::test]
+async fn an_endpoint_that_stopped_on_our_branch_does_not_hold_us_there() {
+    let (moving, stuck) = (Fake::new("moving").with(|says| says.fork = 3), Fake::new("stuck"));
+    let pool = pool(&[stuck, moving.clone()]);
+    assert_eq!(pool.still_ours(at(10, 0)).await, ForkVote { ours: 1, others: 1, ..ForkVote::default() });
+    moving.set(|says| says.head = 16);
+    pool.head().await.unwrap();
+    assert_eq!(pool.still_ours(at(10, 0)).await, ForkVote { others: 1, ..ForkVote::default() });
 }

@@ -23,8 +23,8 @@ pub enum EvidenceVerdict {
     NotYet(SourceError),
 }
 
-/// What the endpoints report at the height of one of our blocks. Resting endpoints are not asked; a lagging one that
-/// does not have the height yet is not counted.
+/// What the endpoints report at the height of one of our blocks. Resting endpoints are not asked, and neither are
+/// lagging ones: what stopped on a branch that the others left would hold us there for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForkVote {
     /// Report our hash.
@@ -97,17 +97,15 @@ impl<S: ChainSource> Pool<S> {
     }
 
     pub(super) async fn fork_vote(&self, at: BlockRef) -> ForkVote {
-        let answers = join_all(
-            self.ready()
-                .into_iter()
-                .map(|i| async move { (i, self.ask(i, &|source: &S| source.headers(at.height, at.height)).await) }),
-        );
+        let in_step = self.ready().into_iter().filter(|i| !self.endpoints[*i].is_lagging());
+        let asked =
+            in_step.map(|i| async move { self.ask(i, &|source: &S| source.headers(at.height, at.height)).await });
+        let answers = join_all(asked).await;
         let mut vote = ForkVote::default();
-        for (i, answer) in answers.await {
+        for answer in answers {
             match answer {
                 Ok(headers) if headers.iter().any(|header| header.at == at) => vote.ours += 1,
                 Ok(_) => vote.others += 1,
-                Err(SourceError { doubt: Doubt::Missing(_), .. }) if self.endpoints[i].is_lagging() => {}
                 Err(SourceError { doubt: Doubt::Missing(_), .. }) => vote.missing += 1,
                 Err(_) => vote.silent += 1,
             }

@@ -268,3 +268,29 @@ fn a_return_finds_its_own_order_although_the_address_expects_another() {
         "#]],
     );
 }
+
+#[test]
+fn the_same_transaction_to_another_payee_does_not_pay_the_first_ones_order() {
+    check(
+        "order o1 A 50
+        watch B
+        on 0: 1a[t1 A 50], 2a
+        on 0: 1b[t1 B 50], 2b, 3b",
+        expect![[r#"
+            order o1 A 50
+            watch B
+            on 0: 1a[t1 A 50], 2a
+              t1.0 A 50 in 1a: detected (pending)
+                order o1 paid
+              t1.0 A 50 in 1a: confirmed (matched)
+                -> deposit.confirmed v1 matched for o1, 2 conf
+            on 0: 1b[t1 B 50], 2b, 3b
+                order o1 open
+              t1.0 A 50 in 1a: orphaned (reversed)
+              t1.0 B 50 in 1b: detected (pending)
+                -> deposit.reversed v2 reversed for o1, 0 conf
+              t1.0 B 50 in 1b: confirmed (matched)
+                -> deposit.confirmed v3 matched, 3 conf
+        "#]],
+    );
+}

@@ -10,7 +10,7 @@ export const { status } = grpc;
 export const PROTO = fileURLToPath(new URL('../../../proto', import.meta.url));
 const FILES = ['address', 'app', 'deposit', 'network', 'order'].map((noun) => `depositd/v1/${noun}_service.proto`);
 
-const definition = loader.loadSync(FILES, { includeDirs: [PROTO], longs: String, enums: String, defaults: true });
+const definition = loader.loadSync(FILES, { includeDirs: [PROTO], keepCase: true, longs: String, enums: String, defaults: true });
 const { depositd } = grpc.loadPackageDefinition(definition);
 
 /** The three messages of google.rpc an error answer may carry, by their published field numbers. */

@@ -1,0 +1,93 @@
+//! What the core does with commands that cannot be kept, and with more due deposits than are handed out at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
+
+use super::*;
+use crate::{
+    domain::{
+        Address, App, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, DepositId, Family,
+        FinalityPolicy, Header, Height, LogOrdinal, NetworkId, NetworkSpec, NotifyUrl, Protocol, SigningKey,
+        Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash, UserMark, app::LiveKey,
+    },
+    store::{MemoryEngine, Store},
+};
+
+const TOKEN: Address = Address([0xee; 20]);
+const PAYEE: Address = Address([0xaa; 20]);
+
+fn network() -> NetworkId {
+    "net".parse().unwrap()
+}
+
+fn app() -> App {
+    App {
+        id: "shop".parse().unwrap(),
+        protocol: Protocol::StandardWebhooks,
+        notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
+        notify_hosts: Vec::new(),
+        keys: vec![LiveKey { key: SigningKey::new(vec![7; 32]).unwrap(), until: None }],
+        created: Millis(0),
+    }
+}
+
+fn core() -> Core {
+    let token = Token {
+        contract: TOKEN,
+        symbol: "USDT".to_owned(),
+        decimals: Decimals::new(6).unwrap(),
+        minimum: TokenAmount::of(1),
+    };
+    let spec = NetworkSpec {
+        id: network(),
+        family: Family::Evm,
+        tokens: BTreeMap::from([(TOKEN, token)]),
+        policy: FinalityPolicy { threshold: Threshold::Confirmations(Confirmations(NonZeroU32::MIN)) },
+        window_blocks: 16,
+    };
+    Loading::of([spec]).finish(Store::in_memory(&MemoryEngine::new(), |_| ()).unwrap()).unwrap()
+}
+
+fn at(height: u8) -> BlockRef {
+    BlockRef { height: Height(u64::from(height)), hash: BlockHash([height; 32]) }
+}
+
+fn block(height: u8, transfers: Vec<Transfer>) -> Block {
+    let parent = BlockHash([height - 1; 32]);
+    Block { header: Header { at: at(height), parent, time: Timestamp(1) }, transfers }
+}
+
+fn transfer(number: u8) -> Transfer {
+    let (tx, amount) = (TxHash([number; 32]), TokenAmount::of(5));
+    Transfer { tx, token: TOKEN, ordinal: LogOrdinal(0), from: Address([1; 20]), to: PAYEE, amount }
+}
+
+#[test]
+fn a_command_too_large_to_be_kept_is_refused_and_stops_nobody() {
+    let mut core = core();
+    let hosts = (0..16).map(|_| "h".repeat(253)).collect();
+    let refused = core.create_app(App { notify_hosts: hosts, ..app() });
+    assert!(matches!(refused, Err(Fault::Refused(Refusal::Invalid(_)))), "{refused:?}");
+    core.create_app(app()).unwrap();
+    core.commit().unwrap();
+    assert!(core.store().app(&app().id).unwrap().is_some());
+}
+
+#[test]
+fn deposits_that_are_never_proved_do_not_keep_those_behind_them_from_their_turn() {
+    let mut core = core();
+    core.create_app(app()).unwrap();
+    core.adopt(&network(), &[block(1, Vec::new()).header], Millis(0)).unwrap();
+    let (app, user_mark) = (app().id, UserMark::default());
+    core.watch_address(&NewWatch { app, user_mark, address: PAYEE, networks: vec![network()] }, Millis(0)).unwrap();
+    let mut handed: BTreeSet<DepositId> = BTreeSet::new();
+    for (height, transfers) in [(2, (0..150).map(transfer).collect()), (3, Vec::new()), (4, Vec::new())] {
+        let batch = BlockBatch::link(at(height - 1), vec![block(height, transfers)]).unwrap();
+        let applied = core.apply(&network(), &batch, None, Millis(0)).unwrap();
+        core.commit().unwrap();
+        handed.extend(applied.due.into_iter().map(|deposit| deposit.id));
+    }
+    assert_eq!(handed.len(), 150, "nothing was proved, and everything had its turn");
+}

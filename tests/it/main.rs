@@ -1,0 +1,14 @@
+//! The daemon between simulated nodes and a simulated merchant, over real HTTP, gRPC and a real store.
+//!
+//! One file, one behaviour. `RUST_LOG=depositd=info cargo test --test it NAME -- --nocapture` shows the daemon's log.
+
+#![expect(unreachable_pub, reason = "a test has no public surface")]
+
+mod harness;
+
+mod isolation;
+mod liars;
+mod orders;
+mod reorgs;
+mod restart;
+mod telling;
