@@ -56,7 +56,7 @@ fn source(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSourc
         BloomCheck::Off => BloomMode::Off,
     };
     let batch_len = if endpoint.batch { BATCH_LEN } else { 1 };
-    EvmSource::new(EvmSettings { http, bloom, batch_len, ..usual })
+    EvmSource::new(EvmSettings { http, bloom, batch_len, witnessed: network.agree, ..usual })
 }
 
 pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
