@@ -17,12 +17,6 @@ use crate::{
     writer::WriterHandle,
 };
 
-/// Blocks read in one step near the head.
-const NEAR_BLOCKS: u64 = 16;
-/// Blocks in one commit of the catch-up: two rows a block, so that a group stays within its limit.
-const RANGE_BLOCKS: u64 = 90;
-/// Requests of the catch-up under way at once.
-const RANGES_AHEAD: usize = 8;
 /// Calls in one batch.
 const BATCH_LEN: usize = 50;
 
@@ -62,7 +56,7 @@ fn source(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSourc
         BloomCheck::Off => BloomMode::Off,
     };
     let batch_len = if endpoint.batch { BATCH_LEN } else { 1 };
-    EvmSource::new(EvmSettings { http, bloom, batch_len, ..usual })
+    EvmSource::new(EvmSettings { http, bloom, batch_len, witnessed: network.agree, ..usual })
 }
 
 pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
@@ -73,9 +67,7 @@ pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
             Start::Head => None,
             Start::At(height) => Some(height),
         },
-        near_blocks: NEAR_BLOCKS,
-        range_blocks: RANGE_BLOCKS,
-        ranges_ahead: RANGES_AHEAD,
+        ..FollowSettings::default()
     }
 }
 

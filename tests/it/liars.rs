@@ -3,9 +3,10 @@
 use depositd::{
     api::proto::v1::NetworkState,
     devnet::{Failure, Garble, Hidden, Trouble},
+    domain::TokenAmount,
 };
 
-use crate::harness::{Plan, SHOP, World, account, counted, day};
+use crate::harness::{PAYER, Plan, SHOP, TOKEN, World, account, counted, day, wait_until};
 
 /// When the liar begins.
 #[derive(Clone, Copy, PartialEq)]
@@ -112,7 +113,7 @@ async fn a_single_endpoint_that_omits_everything_stops_the_cursor_and_loses_noth
     assert!(why.contains("bloom"), "{why}");
     // It is asked again and again, and still nothing moves.
     let asked = net.nodes[0].trouble.calls("eth_getLogs");
-    crate::harness::wait_until("another try", async || net.nodes[0].trouble.calls("eth_getLogs") > asked).await;
+    wait_until("another try", async || net.nodes[0].trouble.calls("eth_getLogs") > asked).await;
     assert!(gateway.cursor("alone").await.is_some_and(|cursor| cursor < paid_in), "an unproved block was passed");
     assert!(world.merchant.received().is_empty());
     assert!(
@@ -126,4 +127,117 @@ async fn a_single_endpoint_that_omits_everything_stops_the_cursor_and_loses_noth
     world.balanced(&[watched]).await;
     assert_eq!(world.books().versions(), [(1, "deposit.confirmed".to_owned())]);
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn liars_are_found_out_in_old_blocks_too() {
+    let lies = [
+        ("old-all", Trouble { hidden_logs: Hidden::All, ..Trouble::default() }, "empty_against_bloom"),
+        ("old-one", Trouble { hidden_logs: Hidden::Nth(1), ..Trouble::default() }, "omitted_logs"),
+        ("old-foreign", Trouble { foreign_logs: true, ..Trouble::default() }, "foreign_log"),
+    ];
+    let (mut world, gateway) =
+        World::open(lies.each_ref().map(|(slug, ..)| Plan::new(slug).endpoints(&["liar", "honest"]))).await;
+    let mut watched = Vec::new();
+    for (slug, ..) in &lies {
+        watched.push(day::watch(&gateway, slug).await);
+    }
+    world.stop().await;
+    // Long ago by the time the daemon is back: read by range, far below what is final.
+    for (net, (_, trouble, _)) in world.nets.iter().zip(&lies) {
+        for number in 0..day::BLOCKS {
+            day::block(net, number);
+        }
+        net.mine(80);
+        net.trouble("liar", trouble.clone());
+    }
+    world.start().await;
+    world.balanced(&watched).await;
+    assert_eq!(world.books().count("deposit.confirmed"), lies.len() * day::PAYMENTS);
+    for (slug, _, kind) in &lies {
+        let labels = [("network", *slug), ("source", "liar"), ("kind", *kind)];
+        assert!(counted("depositd_source_doubts_total", &labels) > 0, "{slug}: no {kind} of the liar");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_endpoints_on_two_branches_are_waited_for() {
+    let (mut world, gateway) = World::open([Plan::new("split").split()]).await;
+    let watched = [(account(1), gateway.watch(SHOP, "split", account(1)).await)].into();
+    let net = world.net();
+    let before = net.head();
+    gateway.read_to("split", before).await;
+    // Neither may be believed about the blocks above.
+    net.ledgers[1].lock().diverge(7);
+    net.pay(account(1), 1_000_000);
+    net.mine(5);
+    net.ledgers[1].lock().extend(6);
+    let why = gateway.state("split", NetworkState::Waiting).await;
+    assert!(why.contains("disagree"), "{why}");
+    let asked = net.nodes[1].trouble.requests();
+    wait_until("further questions", async || net.nodes[1].trouble.requests() > asked + 5).await;
+    assert_eq!(gateway.cursor("split").await, Some(before), "one of two branches was taken");
+    assert!(world.merchant.received().is_empty());
+
+    let right = net.ledger.lock().clone();
+    *net.ledgers[1].lock() = right;
+    world.balanced(&[watched]).await;
+    world.stop().await;
+}
+
+/// One endpoint runs `ahead` blocks ahead of the real chain, on a branch with a payment that nobody made.
+async fn an_inventor(slug: &str, setting: &str, ahead: u64, endpoints: [&'static str; 2]) {
+    let plan = Plan::new(slug).endpoints(&endpoints).split().with(setting);
+    let (mut world, gateway) = World::open([plan]).await;
+    let watched = [(account(1), gateway.watch(SHOP, slug, account(1)).await)].into();
+    let net = world.net();
+    let place = |name| endpoints.iter().position(|endpoint| *endpoint == name).unwrap();
+    let (honest, liar) = (&net.ledgers[place("honest")], &net.ledgers[place("liar")]);
+    let node = &net.nodes[place("liar")];
+    // Both were seen to move.
+    let height = honest.lock().extend(2).height.0;
+    liar.lock().extend(2);
+    gateway.read_to(slug, height).await;
+    {
+        let mut invented = liar.lock();
+        invented.diverge(7);
+        let payment = invented.transfer(TOKEN, PAYER, account(1), TokenAmount::of(9_000_000));
+        invented.mine(vec![payment]);
+        invented.extend(ahead - 1);
+    }
+    let asked = node.trouble.requests();
+    wait_until("the liar to be heard", async || node.trouble.requests() > asked + 20).await;
+    assert!(world.merchant.received().is_empty(), "an invented payment was credited");
+
+    // The real chain grows past it, and the liar is put right.
+    {
+        let mut real = honest.lock();
+        let payment = real.transfer(TOKEN, PAYER, account(1), TokenAmount::of(1_000_000));
+        real.mine(vec![payment]);
+        real.extend(ahead + 3);
+    }
+    let asked = node.trouble.requests();
+    wait_until("the liar to be heard again", async || node.trouble.requests() > asked + 10).await;
+    assert!(world.merchant.received().is_empty(), "an invented payment was credited");
+    let right = honest.lock().clone();
+    *liar.lock() = right;
+    world.balanced(&[watched]).await;
+    assert_eq!(world.books().versions(), [(1, "deposit.confirmed".to_owned())]);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_invented_blocks_credit_nothing() {
+    an_inventor("invents-5", "", 5, ["honest", "liar"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_blocks_invented_by_the_endpoint_asked_first_credit_nothing() {
+    an_inventor("invents-12", "", 12, ["liar", "honest"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invented_blocks_credit_nothing_where_a_second_source_must_agree() {
+    an_inventor("invents-9", "second_source = true", 9, ["honest", "liar"]).await;
 }

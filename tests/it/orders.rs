@@ -188,7 +188,7 @@ async fn an_order_is_told_at_its_own_url_and_private_places_are_refused() {
         "https://192.168.1.1/hook",
         "https://169.254.169.254/latest/meta-data",
         "https://[fd00::1]/hook",
-        "https://2130706433/hook",
+        "https://167772167/hook",
         "https://merchant.example/hook",
         "ftp://127.0.0.1/hook",
     ] {

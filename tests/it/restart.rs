@@ -158,7 +158,8 @@ async fn a_store_that_is_not_what_was_committed_is_refused() {
     std::fs::write(&db, changed).unwrap();
     let (code, text) = refusal(&world);
     assert_eq!(code, 65, "{text}");
-    assert!(text.contains("damaged"), "{text}");
+    // What the engine makes of it is its own affair: it may drop the whole commit. Either way it is noticed.
+    assert!(text.contains("damaged") || text.contains("commits are missing"), "{text}");
 
     // A store that is lost: the witness remembers that there was one.
     std::fs::remove_dir_all(world.dir.path().join("store")).unwrap();

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::PoolSettings;
-use crate::chain::{ChainSource, Doubt, SourceError};
+use crate::{
+    chain::{ChainSource, Doubt, SourceError},
+    domain::Height,
+};
 
 /// Doublings after which a rest grows no more.
 const DOUBLINGS_MAX: u32 = 16;
@@ -36,6 +39,9 @@ struct Health {
     verified_at: Option<Instant>,
     rest_until: Option<Instant>,
     failures: u32,
+    /// The head it last claimed, and when a claim was last above the one before it.
+    head: Option<Height>,
+    rose_at: Option<Instant>,
     is_lagging: bool,
     is_refused: bool,
     last: Option<SourceError>,
@@ -67,6 +73,20 @@ impl<S: ChainSource> Endpoint<S> {
 
     pub(super) fn rest_left(&self, now: Instant) -> Option<Duration> {
         self.health().rest_until.map(|until| until.saturating_duration_since(now))
+    }
+
+    /// Takes note of the head it claims.
+    pub(super) fn claims(&self, head: Height, now: Instant) {
+        let mut health = self.health();
+        if health.head.is_some_and(|before| before < head) {
+            health.rose_at = Some(now);
+        }
+        health.head = Some(head);
+    }
+
+    /// Whether its head rose within `window`: it reads a living chain, however far behind.
+    pub(super) fn is_moving(&self, now: Instant, window: Duration) -> bool {
+        self.health().rose_at.is_some_and(|at| now.saturating_duration_since(at) < window)
     }
 
     pub(super) fn is_lagging(&self) -> bool {

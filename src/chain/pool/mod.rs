@@ -61,6 +61,8 @@ pub struct PoolSettings {
     pub head_deadline: Duration,
     /// Longest wait for a second endpoint's blocks once the first has answered; then one voice is enough.
     pub witness_max: Duration,
+    /// How long after its head last rose an endpoint still counts as moving: a credit waits for it to reach the block.
+    pub moving_for: Duration,
 }
 
 impl Default for PoolSettings {
@@ -76,6 +78,7 @@ impl Default for PoolSettings {
             identity_every: Duration::from_secs(600),
             head_deadline: Duration::from_secs(10),
             witness_max: Duration::from_secs(10),
+            moving_for: Duration::from_secs(120),
         }
     }
 }
@@ -308,7 +311,8 @@ impl<S: ChainSource> Pool<S> {
     }
 
     /// The best head among the endpoints that answer in time. `finalized` is that of the endpoint with the best head, or,
-    /// where endpoints must agree, the lowest that one in step names. Endpoints far behind are marked lagging.
+    /// where endpoints must agree, the lowest that one in step names; with `second_source` what two of all that answer
+    /// have reached. Endpoints far behind are marked lagging.
     ///
     /// # Errors
     /// The last doubt if nobody answers.
@@ -317,8 +321,10 @@ impl<S: ChainSource> Pool<S> {
         let heads: Vec<(usize, Head)> = heads.into_iter().flatten().collect();
         let Some(best) = heads.iter().map(|(_, head)| head.best.height).max() else {
             // Nobody was ready, or nobody answered: wait for the soonest, or say why not.
-            return self.first_good(S::head).await.map(|(_, head)| head);
+            let (_, head) = self.first_good(S::head).await?;
+            return Ok(Head { finalized: head.finalized.filter(|_| !self.settings.second_source), ..head });
         };
+        let second_word = second_highest(heads.iter().filter_map(|(_, head)| head.finalized));
         let mut in_step = Vec::new();
         for (i, head) in heads {
             let is_behind = head.best.height.up(self.settings.lag_blocks_max) < best;
@@ -332,7 +338,10 @@ impl<S: ChainSource> Pool<S> {
         }
         // The first of the highest, so that equal heads follow the configured order.
         let mut chosen = *in_step.iter().rev().max_by_key(|head| head.best.height).expect("the best head is in step");
-        if self.agrees() {
+        if self.settings.second_source {
+            // One in front of all others must not make blocks final by itself.
+            chosen.finalized = second_word;
+        } else if self.agrees() {
             chosen.finalized = in_step.iter().filter_map(|head| head.finalized).min_by_key(|last| last.height);
         }
         Ok(chosen)
@@ -340,7 +349,11 @@ impl<S: ChainSource> Pool<S> {
 
     async fn head_of(&self, i: usize) -> Option<(usize, Head)> {
         match tokio::time::timeout(self.settings.head_deadline, self.ask(i, &S::head)).await {
-            Ok(head) => head.ok().map(|head| (i, head)),
+            Ok(head) => {
+                let head = head.ok()?;
+                self.endpoints[i].claims(head.best.height, Instant::now());
+                Some((i, head))
+            }
             Err(_) => {
                 let doubt = Doubt::Transport("no head in time".to_owned());
                 self.note(&self.endpoints[i], &self.doubt_at(&self.endpoints[i], doubt));
@@ -378,4 +391,11 @@ impl<S: ChainSource> Pool<S> {
         let now = Instant::now();
         self.endpoints.iter().map(|endpoint| endpoint.status(now)).collect()
     }
+}
+
+/// The higher of what at least two have reached.
+fn second_highest(words: impl Iterator<Item = BlockRef>) -> Option<BlockRef> {
+    let mut words: Vec<_> = words.collect();
+    words.sort_by_key(|block| std::cmp::Reverse(block.height));
+    words.get(1).copied()
 }

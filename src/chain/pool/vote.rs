@@ -1,5 +1,7 @@
 //! Questions where the number of endpoints counts: evidence before a credit, and where our chain left theirs.
 
+use std::time::Instant;
+
 use futures::future::join_all;
 
 use super::Pool;
@@ -19,12 +21,13 @@ pub enum EvidenceVerdict {
     /// An endpoint that has a block at that height has another one, no such receipt, or another content. Credit nothing;
     /// ask again after the next blocks: a reorg explains it, or a lying endpoint.
     Contradicted(String),
-    /// Too few answered: unreachable endpoints and those that do not have the block yet count neither way. Ask again.
+    /// Too few answered, or one that keeps moving is not at the block yet. Unreachable and frozen endpoints count
+    /// neither way. Ask again.
     NotYet(SourceError),
 }
 
-/// What the endpoints report at the height of one of our blocks. Resting endpoints are not asked, and neither are
-/// lagging ones: what stopped on a branch that the others left would hold us there for ever.
+/// What the endpoints report at the height of one of our blocks. Resting endpoints are not asked and count as silent.
+/// Lagging ones have no voice: what stopped on a branch that the others left would hold us there for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForkVote {
     /// Report our hash.
@@ -33,7 +36,7 @@ pub struct ForkVote {
     pub others: usize,
     /// Say that they have no block there.
     pub missing: usize,
-    /// Gave no usable answer.
+    /// Gave no usable answer, or rest.
     pub silent: usize,
 }
 
@@ -41,13 +44,16 @@ pub struct ForkVote {
 enum Word {
     Supports(Evidence),
     Contradicts(String),
+    /// It is on its way to the block, and will say then whether it has it too.
+    NotThereYet(SourceError),
     Nothing(SourceError),
 }
 
 impl<S: ChainSource> Pool<S> {
     /// Reads the receipt of `deposit` again: from endpoints in order until two gave an answer that counts, or all were
     /// asked. [`EvidenceVerdict::Agreed`] needs one that supports it (two if `second_source` is set) and none that
-    /// contradicts among those asked.
+    /// contradicts among those asked. It waits for an endpoint whose head moves but is still below the block: otherwise
+    /// one that runs ahead with invented blocks would be its own and only witness.
     pub async fn evidence(&self, deposit: &Deposit) -> EvidenceVerdict {
         let needed = if self.settings.second_source { 2 } else { 1 };
         let mut supports = Vec::new();
@@ -56,6 +62,7 @@ impl<S: ChainSource> Pool<S> {
             match self.word(i, deposit).await {
                 Word::Supports(evidence) => supports.push(evidence),
                 Word::Contradicts(what) => return EvidenceVerdict::Contradicted(what),
+                Word::NotThereYet(error) => return EvidenceVerdict::NotYet(error),
                 Word::Nothing(error) => silence = Some(error),
             }
             if supports.len() == WITNESSES_MAX {
@@ -92,16 +99,23 @@ impl<S: ChainSource> Pool<S> {
                 Word::Contradicts(format!("{name} has block {at} but not the transfer"))
             }
             Ok(_) => Word::Contradicts(format!("{name} has another block at {}", at.height)),
+            Err(error) if matches!(error.doubt, Doubt::Missing(_)) && self.is_moving(i) => Word::NotThereYet(error),
             Err(error) => Word::Nothing(error),
         }
     }
 
+    fn is_moving(&self, i: usize) -> bool {
+        self.endpoints[i].is_moving(Instant::now(), self.settings.moving_for)
+    }
+
     pub(super) async fn fork_vote(&self, at: BlockRef) -> ForkVote {
-        let in_step = self.ready().into_iter().filter(|i| !self.endpoints[*i].is_lagging());
+        let ready = self.ready();
+        let resting = self.endpoints.len() - ready.len();
+        let in_step = ready.into_iter().filter(|i| !self.endpoints[*i].is_lagging());
         let asked =
             in_step.map(|i| async move { self.ask(i, &|source: &S| source.headers(at.height, at.height)).await });
         let answers = join_all(asked).await;
-        let mut vote = ForkVote::default();
+        let mut vote = ForkVote { silent: resting, ..ForkVote::default() };
         for answer in answers {
             match answer {
                 Ok(headers) if headers.iter().any(|header| header.at == at) => vote.ours += 1,

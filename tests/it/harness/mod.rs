@@ -77,6 +77,8 @@ pub struct Plan {
     pub endpoints: Vec<&'static str>,
     pub confirmations: u32,
     pub window_blocks: u32,
+    /// Whether each endpoint has a chain of its own, equal at the beginning.
+    pub is_split: bool,
     /// Further lines of its section of the configuration.
     pub more: String,
 }
@@ -89,6 +91,7 @@ impl Plan {
             endpoints: vec!["first", "second"],
             confirmations: 3,
             window_blocks: 64,
+            is_split: false,
             more: String::new(),
         }
     }
@@ -103,6 +106,11 @@ impl Plan {
         self
     }
 
+    pub fn split(mut self) -> Self {
+        self.is_split = true;
+        self
+    }
+
     pub fn with(mut self, line: &str) -> Self {
         self.more.push_str(line);
         self.more.push('\n');
@@ -114,7 +122,10 @@ impl Plan {
 #[derive(Debug)]
 pub struct Net {
     pub plan: Plan,
+    /// The first endpoint's chain, and everybody's unless the plan says otherwise.
     pub ledger: LedgerHandle,
+    /// The chain of each endpoint.
+    pub ledgers: Vec<LedgerHandle>,
     pub nodes: Vec<DevNode>,
     /// What the configuration says of it, where a test wants that to be wrong.
     pub chain_id: u64,
@@ -128,12 +139,15 @@ impl Net {
         let mut ledger = Ledger::new(LedgerSpec { tokens, ..LedgerSpec::default() });
         ledger.extend(FIRST_BLOCKS);
         let chain_id = ledger.spec().chain_id;
-        let ledger = LedgerHandle::new(ledger);
-        let mut nodes = Vec::new();
-        for _ in &plan.endpoints {
-            nodes.push(DevNode::start(ledger.clone(), NodeOptions::default()).await.expect("a node"));
+        let shared = LedgerHandle::new(ledger.clone());
+        let (mut ledgers, mut nodes) = (Vec::new(), Vec::new());
+        for place in 0..plan.endpoints.len() {
+            let is_own = plan.is_split && place > 0;
+            let handle = if is_own { LedgerHandle::new(ledger.clone()) } else { shared.clone() };
+            nodes.push(DevNode::start(handle.clone(), NodeOptions::default()).await.expect("a node"));
+            ledgers.push(handle);
         }
-        Self { plan, ledger, nodes, chain_id, decimals: 6 }
+        Self { plan, ledger: shared, ledgers, nodes, chain_id, decimals: 6 }
     }
 
     /// Puts the endpoint of this name into trouble.
@@ -170,7 +184,7 @@ impl Net {
     }
 
     fn section(&self) -> String {
-        let Plan { slug, endpoints, confirmations, window_blocks, more } = &self.plan;
+        let Plan { slug, endpoints, confirmations, window_blocks, more, .. } = &self.plan;
         let (chain_id, decimals) = (self.chain_id, self.decimals);
         let genesis = self.ledger.lock().genesis().hash;
         let contract = TOKEN.text(Family::Evm);
