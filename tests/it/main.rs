@@ -3,6 +3,7 @@
 //! One file, one behaviour. `RUST_LOG=depositd=info cargo test --test it NAME -- --nocapture` shows the daemon's log.
 
 #![expect(unreachable_pub, reason = "a test has no public surface")]
+#![expect(clippy::unwrap_used, reason = "a test: it panics")]
 
 mod harness;
 
