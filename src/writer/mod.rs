@@ -112,6 +112,3 @@ fn owe<T: Send + 'static>(reply: Reply<T>, outcome: Result<T, Fault>) -> Result<
 fn count(len: usize) -> f64 {
     u32::try_from(len).map_or(f64::MAX, f64::from)
 }
-
-#[cfg(test)]
-mod tests;
