@@ -3,6 +3,7 @@ mod word;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use super::*;

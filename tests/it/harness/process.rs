@@ -88,8 +88,9 @@ pub fn refusal(world: &World) -> (i32, String) {
     let log = world.dir.path().join("refusal");
     let file = File::create(&log).expect("a log file");
     let out = file.try_clone().expect("a second handle");
-    let mut child = command(&world.configure()).stdout(out).stderr(file).spawn().expect("the binary starts");
-    let status = ended(&mut child);
+    // Killed if it does not refuse after all.
+    let mut binary = Binary(command(&world.configure()).stdout(out).stderr(file).spawn().expect("the binary starts"));
+    let status = ended(&mut binary.0);
     let text = std::fs::read_to_string(&log).expect("what it said");
     assert!(!text.contains("panicked"), "{text}");
     (status.code().expect("it ended by itself"), text)
