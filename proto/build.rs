@@ -21,9 +21,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.open_files(FILES)?;
     let descriptor = PathBuf::from(env::var("OUT_DIR")?).join("depositd_descriptor.bin");
     fs::write(descriptor, compiler.encode_file_descriptor_set())?;
-    tonic_prost_build::configure()
-        .build_client(true)
-        .build_server(true)
-        .compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure().build_client(true).build_server(true).compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

@@ -92,10 +92,7 @@ impl AppService for Api {
         let position = self.0.pager.position(&question, &asked.page_token)?;
         let mut apps = list(self, &caller, position, size).await?;
         let next_page_token = self.0.pager.next(&question, &mut apps, size, |app| app.id.as_str().into());
-        Ok(Response::new(v1::ListAppsResponse {
-            apps: apps.iter().map(answer::app).collect(),
-            next_page_token,
-        }))
+        Ok(Response::new(v1::ListAppsResponse { apps: apps.iter().map(answer::app).collect(), next_page_token }))
     }
 
     async fn rotate_secret(

@@ -22,7 +22,6 @@ pub use client::{ClientArgs, PageArgs};
 pub use deposit::{DepositCommand, NetworkCommand};
 pub use order::{OrderCommand, RegisterArgs};
 
-
 /// Watches token transfers and tells payment gateways, for certain, that money arrived.
 #[derive(Debug, Parser)]
 #[command(name = "depositd", version, arg_required_else_help = true)]

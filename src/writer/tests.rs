@@ -9,8 +9,8 @@ use super::*;
 use crate::{
     domain::{
         Address, App, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, DepositId, Family,
-        FinalityPolicy, Header, Height, LogOrdinal, NetworkId, NetworkSpec, NotifyUrl, Protocol, SigningKey,
-        Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash, UserMark, app::LiveKey,
+        FinalityPolicy, Header, Height, LogOrdinal, NetworkId, NetworkSpec, NotifyUrl, Protocol, SigningKey, Threshold,
+        Timestamp, Token, TokenAmount, Transfer, TxHash, UserMark, app::LiveKey,
     },
     store::{MemoryEngine, Store},
 };

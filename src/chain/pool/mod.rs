@@ -7,9 +7,9 @@
 
 mod agree;
 mod health;
+mod settings;
 #[cfg(test)]
 mod tests;
-mod settings;
 mod vote;
 
 use std::{

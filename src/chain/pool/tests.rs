@@ -163,8 +163,7 @@ fn pool_with(sources: &[Fake], change: impl FnOnce(&mut PoolSettings)) -> Pool<F
     let mut settings =
         PoolSettings { rest_min: Duration::from_millis(40), wait_max: Duration::ZERO, ..PoolSettings::default() };
     change(&mut settings);
-    let expected =
-        Expected { chain_id: GENESIS.chain_id, genesis: Some(GENESIS.genesis), decimals: vec![(USDT, 6)] };
+    let expected = Expected { chain_id: GENESIS.chain_id, genesis: Some(GENESIS.genesis), decimals: vec![(USDT, 6)] };
     Pool::new("net".parse().unwrap(), expected, sources.to_vec(), settings)
 }
 

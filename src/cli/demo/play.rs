@@ -40,7 +40,10 @@ pub(super) async fn play(stage: &Stage) -> anyhow::Result<()> {
     let (payment, paid_in) = pay(stage);
     line(&format!("3. Somebody pays 25 USDT; block {paid_in} holds the transfer."));
     let seen = wait_for(channel, "the payment to be seen", |deposit| is(deposit, v1::DepositState::Detected)).await?;
-    line(&format!("   depositd has seen it: {}, {} of {CONFIRMATIONS} confirmations.", seen.deposit_id, seen.confirmations));
+    line(&format!(
+        "   depositd has seen it: {}, {} of {CONFIRMATIONS} confirmations.",
+        seen.deposit_id, seen.confirmations
+    ));
 
     stage.ledger.lock().fork(1, 2, Orphans::Drop)?;
     line(&format!("4. A reorg: block {paid_in} is replaced, the payment is in no block any more."));
@@ -125,7 +128,8 @@ async fn confirm(stage: &Stage) -> anyhow::Result<()> {
         }
     }
     bar.finish();
-    let credited = |deposit: &v1::Deposit| is(deposit, v1::DepositState::Confirmed) || is(deposit, v1::DepositState::Finalized);
+    let credited =
+        |deposit: &v1::Deposit| is(deposit, v1::DepositState::Confirmed) || is(deposit, v1::DepositState::Finalized);
     wait_for(&stage.channel, "the credit", credited).await?;
     line("6. Confirmed: both nodes showed the receipt once more, and the credit is on disk.");
     Ok(())
@@ -138,7 +142,10 @@ async fn told(stage: &Stage, deposit: &str) -> anyhow::Result<()> {
     ensure!(told.signature == Signature::Verified, "the merchant could not verify the signature");
     ensure!(told.sameness == Sameness::First, "the merchant was told twice");
     let body: serde_json::Value = serde_json::from_slice(&told.body).context("the notification is not JSON")?;
-    ensure!(body["type"] == "deposit.confirmed" && body["data"]["deposit_id"] == deposit, "the merchant was told {body}");
+    ensure!(
+        body["type"] == "deposit.confirmed" && body["data"]["deposit_id"] == deposit,
+        "the merchant was told {body}"
+    );
     let field = |name: &str| body["data"][name].as_str().unwrap_or_default().to_owned();
     line("7. The merchant receives the notification; its signature verifies:");
     line(&format!("   deposit.confirmed {} {} USDT, order {ORDER}", field("event_id"), field("amount_decimal")));

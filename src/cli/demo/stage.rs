@@ -99,7 +99,9 @@ impl Stage {
         let node = self.nodes.first().map_or("", |node| node.url.as_str());
         let server = format!("--server unix:{}", self.socket.display());
         let rpc = |method: &str, params: &str| {
-            format!("  curl -s {node} -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method}\",\"params\":{params}}}'\n")
+            format!(
+                "  curl -s {node} -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method}\",\"params\":{params}}}'\n"
+            )
         };
         let token = TOKEN.text(Family::Evm);
         let payee = Address([0x77; 20]).display(Family::Evm);
