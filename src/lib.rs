@@ -1,4 +1,20 @@
-//! depositd.
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules, in the direction of the data
+//!
+//! - [`domain`]: the words everyone speaks in
+//! - [`chain`]: what nodes say, checked; several endpoints as one
+//! - [`follow`]: one follower per network, which hands linked blocks to the writer
+//! - [`writer`]: the one thread that changes state: plan, commit, answer
+//! - [`tracker`]: pure: what a batch of blocks changes
+//! - [`store`]: what is kept, and that it is on disk
+//! - [`delivery`]: pure: bytes, signatures, retry times
+//! - [`notify`]: due rows to their receivers, one lane per endpoint
+//! - [`api`]: gRPC for gateways and operators
+//! - [`config`]: layers, checks, every error at once
+//! - [`metrics`], [`telemetry`], [`supervise`], [`service`]: pages, log, tasks, systemd
+//! - [`devnet`]: simulated nodes for the demo and the tests
+//! - [`app`], [`cli`]: the composition root and the commands
 
 pub mod api;
 pub mod app;

@@ -3,7 +3,7 @@
 //! systemd restarts a dead process; nobody restarts a dead task. Every task gets the token's child and leaves when it is
 //! cancelled. Not here: the order of the stop, which is the composition root's knowledge.
 
-use std::{collections::BTreeMap, fmt, future::Future, io, panic, thread, time::Duration};
+use std::{any::Any, collections::BTreeMap, fmt, future::Future, io, panic, thread, time::Duration};
 
 use tokio::{
     sync::oneshot,
@@ -161,12 +161,14 @@ async fn next_exit(tasks: &mut JoinSet<Result<(), String>>, names: &mut BTreeMap
 fn ending_of(error: JoinError) -> Ending {
     match error.try_into_panic() {
         Err(_) => Ending::Aborted,
-        Ok(payload) => {
-            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            Ending::Panicked(text.unwrap_or_else(|| "without a message".to_owned()))
-        }
+        Ok(payload) => Ending::Panicked(panic_text(payload.as_ref()).to_owned()),
     }
+}
+
+/// What a panic said.
+pub fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 #[cfg(test)]

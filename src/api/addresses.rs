@@ -111,14 +111,12 @@ impl AddressService for Api {
             reader.holdings(&app, after, size + 1)
         });
         let mut holdings = read.await?;
-        let more = page::cut(&mut holdings, size);
-        let last = holdings.last().filter(|_| more).map(|holding| {
-            let position = [&holding.address.0, holding.network.as_str().as_bytes()].concat();
-            self.0.pager.token(&question, &position)
+        let next_page_token = self.0.pager.next(&question, &mut holdings, size, |holding| {
+            [&holding.address.0, holding.network.as_str().as_bytes()].concat()
         });
         Ok(Response::new(v1::ListAddressesResponse {
             addresses: holdings.iter().map(|holding| answer::holding(&self.0.networks, holding)).collect(),
-            next_page_token: last.unwrap_or_default(),
+            next_page_token,
         }))
     }
 

@@ -91,11 +91,10 @@ impl AppService for Api {
         let question = ["apps", caller.only_app().map(AppId::as_str).unwrap_or_default()];
         let position = self.0.pager.position(&question, &asked.page_token)?;
         let mut apps = list(self, &caller, position, size).await?;
-        let more = page::cut(&mut apps, size);
-        let last = apps.last().filter(|_| more).map(|app| self.0.pager.token(&question, app.id.as_str().as_bytes()));
+        let next_page_token = self.0.pager.next(&question, &mut apps, size, |app| app.id.as_str().into());
         Ok(Response::new(v1::ListAppsResponse {
             apps: apps.iter().map(answer::app).collect(),
-            next_page_token: last.unwrap_or_default(),
+            next_page_token,
         }))
     }
 

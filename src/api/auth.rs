@@ -10,7 +10,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tonic::Code;
 
 use super::status::Problem;
-use crate::domain::AppId;
+use crate::domain::{AppId, Scope, TokenGrant};
 
 /// Wrong tokens answered as such within [`FAILURE_WINDOW`]; more are turned away.
 const FAILURES_MAX: u32 = 50;
@@ -18,46 +18,6 @@ const FAILURES_MAX: u32 = 50;
 const FAILURE_WINDOW: Duration = Duration::from_secs(10);
 /// Longest token looked at, in bytes.
 const TOKEN_BYTES_MAX: usize = 512;
-
-/// What a token may do. Scopes do not imply each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Register and cancel orders, watch and unwatch addresses.
-    Orders,
-    /// Read everything.
-    Read,
-    /// Create apps and rotate their secrets.
-    Admin,
-}
-
-impl Scope {
-    /// The word used in the configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Orders => "orders",
-            Self::Read => "read",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The scope of this word.
-    pub fn named(word: &str) -> Option<Self> {
-        [Self::Orders, Self::Read, Self::Admin].into_iter().find(|scope| scope.word() == word)
-    }
-}
-
-/// A configured bearer token. The token itself is not known, only its hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenGrant {
-    /// Its name in logs.
-    pub name: String,
-    /// SHA-256 of the token's text.
-    pub sha256: [u8; 32],
-    /// What it may do.
-    pub scopes: Vec<Scope>,
-    /// The only app it sees, if it is bound to one.
-    pub app: Option<AppId>,
-}
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +149,7 @@ mod tests {
         let grant = |name: &str, token: &str, scopes: &[Scope], app: Option<&str>| TokenGrant {
             name: name.to_owned(),
             sha256: Sha256::digest(token).into(),
-            scopes: scopes.to_vec(),
+            scopes: scopes.iter().copied().collect(),
             app: app.map(|app| app.parse().unwrap()),
         };
         Keeper::new(vec![
@@ -229,13 +189,5 @@ mod tests {
         assert_eq!(keeper.caller(None, now).unwrap_err().code(), Code::ResourceExhausted);
         assert!(keeper.caller(Some(b"Bearer first"), now).is_ok(), "failures of others lock nobody out");
         assert_eq!(keeper.caller(None, now + FAILURE_WINDOW).unwrap_err().code(), Code::Unauthenticated);
-    }
-
-    #[test]
-    fn scopes_have_words() {
-        for scope in [Scope::Orders, Scope::Read, Scope::Admin] {
-            assert_eq!(Scope::named(scope.word()), Some(scope));
-        }
-        assert_eq!(Scope::named("root"), None);
     }
 }

@@ -21,9 +21,10 @@ use tonic::{
 use tower::{Layer, Service};
 
 use super::{
-    auth::{Caller, Keeper, Scope},
+    auth::{Caller, Keeper},
     status::Problem,
 };
+use crate::domain::Scope;
 
 /// Calls being answered at once, over all connections.
 const IN_FLIGHT_MAX: usize = 4096;

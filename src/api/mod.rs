@@ -27,12 +27,11 @@ mod tests;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
-    domain::{NetworkId, NetworkSpec, StatusBoard},
+    domain::{NetworkId, NetworkSpec, StatusBoard, TokenGrant},
     store::{Reader, StoreError},
     writer::handle::WriterHandle,
 };
 
-pub use auth::{Scope, TokenGrant};
 pub use connect::{Bearer, ConnectError, connect};
 pub use listen::{ApiError, Listeners};
 pub use notify_url::UrlCheck;

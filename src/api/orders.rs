@@ -161,11 +161,10 @@ impl OrderService for Api {
         let position = self.0.pager.position(&question, &asked.page_token)?;
         let after = position.and_then(|bytes| OrderId::parse(&String::from_utf8(bytes).ok()?).ok());
         let mut orders = self.read(move |reader| reader.orders(&app, after.as_ref(), size + 1)).await?;
-        let more = page::cut(&mut orders, size);
-        let last = orders.last().filter(|_| more).map(|order| order.id.as_str().as_bytes().to_vec());
+        let next_page_token = self.0.pager.next(&question, &mut orders, size, |order| order.id.as_str().into());
         Ok(Response::new(v1::ListOrdersResponse {
             orders: orders.iter().map(|order| answer::order(&self.0.networks, order)).collect(),
-            next_page_token: last.map(|position| self.0.pager.token(&question, &position)).unwrap_or_default(),
+            next_page_token,
         }))
     }
 

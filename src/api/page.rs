@@ -46,6 +46,18 @@ impl Pager {
         Self { key }
     }
 
+    /// Cuts the row that was read beyond a page of `size`. The token of the next page; empty if there is none.
+    pub(super) fn next<T>(
+        &self,
+        question: &[&str],
+        rows: &mut Vec<T>,
+        size: usize,
+        position: impl FnOnce(&T) -> Vec<u8>,
+    ) -> String {
+        let more = cut(rows, size);
+        rows.last().filter(|_| more).map(|last| self.token(question, &position(last))).unwrap_or_default()
+    }
+
     /// The token that continues `question` (the call and its filters) behind `position`.
     pub(super) fn token(&self, question: &[&str], position: &[u8]) -> String {
         let mut bytes = self.code(question, position).finalize().into_bytes()[..MAC_BYTES].to_vec();

@@ -106,6 +106,10 @@ impl Problem {
     /// The store failed. The details are for the operator's log, not for the client.
     pub(super) fn store(error: &StoreError) -> Self {
         tracing::error!(%error, "a read of the store failed");
+        if matches!(error, StoreError::Damaged { .. } | StoreError::Unreadable(_)) {
+            let text = "the store holds other bytes than were written; the daemon's log says which";
+            return Self::new(Code::DataLoss, "STORE_DAMAGED", text);
+        }
         Self::new(Code::Internal, "STORE_FAILED", "the store could not be read; the daemon's log says why")
     }
 
@@ -221,6 +225,7 @@ impl From<Refusal> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::EngineError;
 
     #[test]
     fn a_status_says_who_why_and_what_next() {
@@ -252,6 +257,22 @@ mod tests {
             let status = Status::from(Problem::from(refusal));
             let info = status.get_details_error_info().unwrap();
             assert_eq!((status.code(), info.reason.as_str()), (code, reason));
+        }
+    }
+
+    #[test]
+    fn a_damaged_store_is_data_loss_and_keeps_its_details_to_itself() {
+        let damaged = StoreError::Damaged { what: "row 0x2a".to_owned(), advice: "restore" };
+        let unreadable = StoreError::Unreadable(EngineError::Failed("row 0x2a".to_owned()));
+        for (error, code, reason) in [
+            (damaged, Code::DataLoss, "STORE_DAMAGED"),
+            (unreadable, Code::DataLoss, "STORE_DAMAGED"),
+            (StoreError::Poisoned, Code::Internal, "STORE_FAILED"),
+        ] {
+            let status = Status::from(Problem::store(&error));
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((status.code(), info.reason.as_str()), (code, reason));
+            assert!(!status.message().contains("0x2a"));
         }
     }
 

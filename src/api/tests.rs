@@ -19,7 +19,7 @@ use super::{
 use crate::{
     domain::{
         Address, Confirmations, Decimals, Family, FinalityPolicy, Height, Millis, NotifyUrl, Order, OrderLine,
-        OrderState, Threshold, Token, TokenAmount,
+        OrderState, Scope, Threshold, Token, TokenAmount,
     },
     store::{Store, StoreOptions},
     tracker::changeset::{Change, Changeset},
@@ -104,7 +104,7 @@ fn grant(token: &str, scopes: &[Scope], app: Option<&str>) -> TokenGrant {
     TokenGrant {
         name: token.to_owned(),
         sha256: Sha256::digest(token).into(),
-        scopes: scopes.to_vec(),
+        scopes: scopes.iter().copied().collect(),
         app: app.map(|app| app.parse().unwrap()),
     }
 }

@@ -3,29 +3,20 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
-    api::{ApiDeps, Scope, TokenGrant, UrlCheck},
+    api::{ApiDeps, UrlCheck},
     chain::{
         evm::{BloomMode, EvmSettings, EvmSource},
         http::{EndpointUrl, HttpSettings, HttpSetupError},
         pool::{Expected, Pool, PoolSettings},
     },
-    config::{self, BloomCheck, Config, EndpointConfig, NetworkConfig, Start, StoreConfig},
-    domain::{
-        EgressPolicy, StatusBoard,
-        egress::{Cidr, check_url},
-    },
+    config::{BloomCheck, Config, EndpointConfig, NetworkConfig, Start, StoreConfig},
+    domain::{EgressPolicy, StatusBoard, egress::check_url},
     follow::FollowSettings,
     notify::NotifySettings,
     store::{Reader, StoreOptions},
     writer::WriterHandle,
 };
 
-/// Blocks read in one step near the head.
-const NEAR_BLOCKS: u64 = 16;
-/// Blocks in one commit of the catch-up: two rows a block, so that a group stays within its limit.
-const RANGE_BLOCKS: u64 = 90;
-/// Requests of the catch-up under way at once.
-const RANGES_AHEAD: usize = 8;
 /// Calls in one batch.
 const BATCH_LEN: usize = 50;
 
@@ -65,7 +56,7 @@ fn source(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSourc
         BloomCheck::Off => BloomMode::Off,
     };
     let batch_len = if endpoint.batch { BATCH_LEN } else { 1 };
-    EvmSource::new(EvmSettings { http, bloom, batch_len, ..usual })
+    EvmSource::new(EvmSettings { http, bloom, batch_len, witnessed: network.agree, ..usual })
 }
 
 pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
@@ -76,27 +67,14 @@ pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
             Start::Head => None,
             Start::At(height) => Some(height),
         },
-        near_blocks: NEAR_BLOCKS,
-        range_blocks: RANGE_BLOCKS,
-        ranges_ahead: RANGES_AHEAD,
-    }
-}
-
-fn egress(config: &Config) -> EgressPolicy {
-    let ranges = |ranges: &[config::IpRange]| ranges.iter().filter_map(|range| format!("{}/{}", range.first, range.prefix).parse::<Cidr>().ok()).collect();
-    EgressPolicy {
-        allow_insecure_loopback: config.egress.allow_insecure_loopback,
-        ports: config.egress.ports.clone(),
-        allow: ranges(&config.egress.allow),
-        deny: ranges(&config.egress.deny),
-        nat64: config.egress.nat64,
+        ..FollowSettings::default()
     }
 }
 
 pub(super) fn notify_settings(config: &Config) -> NotifySettings {
     let notify = &config.notify;
     NotifySettings {
-        egress: egress(config),
+        egress: config.egress.clone(),
         deadline: Duration::from_millis(notify.deadline_ms),
         connect: Duration::from_millis(notify.connect_ms),
         in_flight_max: notify.in_flight,
@@ -108,27 +86,13 @@ pub(super) fn notify_settings(config: &Config) -> NotifySettings {
 
 pub(super) fn api_deps(config: &Config, reader: Reader, writer: WriterHandle, board: StatusBoard) -> ApiDeps {
     let networks = config.networks.iter().map(|network| (network.spec.id.clone(), network.spec.clone()));
-    let grant = |token: &config::ApiToken| TokenGrant {
-        name: token.name.clone(),
-        sha256: token.sha256,
-        scopes: token.scopes.iter().map(|scope| scope_of(*scope)).collect(),
-        app: token.app.clone(),
-    };
     ApiDeps {
         reader,
         writer,
         networks: Arc::new(networks.collect()),
         board,
-        url_check: url_check(egress(config)),
-        tokens: config.api.tokens.iter().map(grant).collect(),
-    }
-}
-
-fn scope_of(scope: config::Scope) -> Scope {
-    match scope {
-        config::Scope::Orders => Scope::Orders,
-        config::Scope::Read => Scope::Read,
-        config::Scope::Admin => Scope::Admin,
+        url_check: url_check(config.egress.clone()),
+        tokens: config.api.tokens.clone(),
     }
 }
 

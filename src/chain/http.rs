@@ -1,20 +1,27 @@
 //! One HTTP client per endpoint: deadlines, a cap on what is read, pacing, and errors that never show the URL's path
-//! or query, where providers put their keys. Retrying is not done here: the pool decides who is asked next.
+//! or query, where providers put their keys. What may pass at once is tried again here; beyond that the pool decides who
+//! is asked next.
+
+mod timing;
 
 use std::{
     fmt,
     num::NonZeroU32,
+    pin::pin,
     str::FromStr,
-    sync::Mutex,
     time::{Duration, Instant},
 };
 
+use futures::future::{Either, select};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, header};
 
+use self::timing::{Pace, Patience};
 use super::Doubt;
 
 /// Longest `Retry-After` that is read, in seconds; more is taken as this.
 const RETRY_AFTER_SECONDS_MAX: u64 = 3600;
+/// Pauses before a request is tried again: they add up to little where another endpoint could be asked instead.
+const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(100)];
 
 /// A node's URL. Its path, query and user part are secrets: only scheme, host and port are ever printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -145,6 +152,7 @@ pub struct HttpClient {
     url: EndpointUrl,
     settings: HttpSettings,
     pace: Option<Pace>,
+    patience: Patience,
 }
 
 impl HttpClient {
@@ -172,7 +180,7 @@ impl HttpClient {
             .or_else(|_| with_bundled_roots(builder()))
             .map_err(|error| HttpSetupError::Client(error.without_url().to_string()))?;
         let pace = settings.requests_per_second.map(Pace::new);
-        Ok(Self { client, url, settings, pace })
+        Ok(Self { client, url, settings, pace, patience: Patience::new() })
     }
 
     /// Where it goes, as far as it may be printed.
@@ -182,32 +190,82 @@ impl HttpClient {
 
     /// Posts JSON to the URL with `path` appended. `calls` is how many calls the body holds, for pacing.
     ///
+    /// Every request is a question, so it may be asked twice: a broken connection or a 5xx status is tried again after a
+    /// short pause, and where no answer has begun long after answers usually do, the same is sent once more and the
+    /// first answer is taken.
+    ///
     /// # Errors
     /// [`Doubt::Transport`], and [`Doubt::Malformed`] for bodies over the cap. Any status is an answer.
     pub async fn post(&self, path: &str, body: Vec<u8>, calls: u32) -> Result<Answer, Doubt> {
+        let question = Question { path, body, calls };
+        let mut pauses = AGAIN_AFTER.into_iter();
+        loop {
+            self.slot(calls).await;
+            let exchange = tokio::time::timeout(self.settings.total, self.exchange(&question));
+            let answer = exchange.await.unwrap_or_else(|_| Err(slow("the whole answer")));
+            let may_pass = match &answer {
+                Ok(answer) => answer.status >= 500 && answer.retry_after_ms.is_none(),
+                Err(failure) => failure.may_pass,
+            };
+            match pauses.next().filter(|_| may_pass) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return answer.map_err(|failure| failure.doubt),
+            }
+        }
+    }
+
+    /// Waits until the endpoint's limit lets a request leave.
+    async fn slot(&self, calls: u32) {
         if let Some(pace) = &self.pace {
             let weight = if self.settings.batch_counts_each { calls.max(1) } else { 1 };
             tokio::time::sleep_until(pace.reserve(weight, Instant::now()).into()).await;
         }
-        let exchange = self.exchange(path, body);
-        tokio::time::timeout(self.settings.total, exchange).await.map_err(|_| slow("the whole answer"))?
     }
 
-    async fn exchange(&self, path: &str, body: Vec<u8>) -> Result<Answer, Doubt> {
-        let request =
-            self.client.post(self.url.with_path(path)).header(header::CONTENT_TYPE, "application/json").body(body);
-        let limit = self.settings.connect.saturating_add(self.settings.first_byte);
-        let response = tokio::time::timeout(limit, request.send())
-            .await
-            .map_err(|_| slow("the first byte"))?
-            .map_err(transport)?;
+    async fn exchange(&self, question: &Question<'_>) -> Result<Answer, Failure> {
+        let response = self.first_head(question).await?;
         let status = response.status().as_u16();
         let retry_after_ms = retry_after(&response);
         let body = self.body(response).await?;
         Ok(Answer { status, retry_after_ms, body })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Doubt> {
+    /// The answer's head, of the second sending if that one is faster.
+    async fn first_head(&self, question: &Question<'_>) -> Result<Response, Failure> {
+        let begun = Instant::now();
+        let first = pin!(self.head(question));
+        let patience = self.patience.ends_after().unwrap_or(self.settings.total);
+        let answer = match select(first, pin!(tokio::time::sleep(patience))).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), first)) => {
+                let second = pin!(async {
+                    self.slot(question.calls).await;
+                    self.head(question).await
+                });
+                match select(first, second).await {
+                    Either::Left((Err(_), second)) => second.await,
+                    Either::Right((Err(_), first)) => first.await,
+                    Either::Left((answer, _)) | Either::Right((answer, _)) => answer,
+                }
+            }
+        };
+        if answer.is_ok() {
+            self.patience.answered(begun.elapsed());
+        }
+        answer
+    }
+
+    async fn head(&self, question: &Question<'_>) -> Result<Response, Failure> {
+        let url = self.url.with_path(question.path);
+        let request = self.client.post(url).header(header::CONTENT_TYPE, "application/json");
+        let limit = self.settings.connect.saturating_add(self.settings.first_byte);
+        tokio::time::timeout(limit, request.body(question.body.clone()).send())
+            .await
+            .map_err(|_| slow("the first byte"))?
+            .map_err(transport)
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
         let max = self.settings.body_bytes_max;
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if announced > max {
@@ -242,16 +300,31 @@ fn with_bundled_roots(builder: ClientBuilder) -> reqwest::Result<Client> {
     builder.tls_certs_only(roots).build()
 }
 
-fn slow(what: &str) -> Doubt {
-    Doubt::Transport(format!("no answer in time while waiting for {what}"))
+/// What is asked, as often as it is.
+struct Question<'a> {
+    path: &'a str,
+    body: Vec<u8>,
+    calls: u32,
 }
 
-fn too_large(max: usize) -> Doubt {
-    Doubt::Malformed { method: "http", what: format!("the body is larger than {max} bytes") }
+/// Why an exchange failed, and whether the next one may well succeed.
+struct Failure {
+    doubt: Doubt,
+    may_pass: bool,
+}
+
+fn slow(what: &str) -> Failure {
+    let doubt = Doubt::Transport(format!("no answer in time while waiting for {what}"));
+    Failure { doubt, may_pass: false }
+}
+
+fn too_large(max: usize) -> Failure {
+    let doubt = Doubt::Malformed { method: "http", what: format!("the body is larger than {max} bytes") };
+    Failure { doubt, may_pass: false }
 }
 
 /// The innermost cause says what happened; the outer texts only say that something did.
-fn transport(error: reqwest::Error) -> Doubt {
+fn transport(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
@@ -259,7 +332,8 @@ fn transport(error: reqwest::Error) -> Doubt {
         text = inner.to_string();
         cause = inner.source();
     }
-    Doubt::Transport(clean(&text))
+    // reqwest's own deadlines are ours: a host that is silent once is not asked again.
+    Failure { doubt: Doubt::Transport(clean(&text)), may_pass: !error.is_timeout() }
 }
 
 /// At most 200 characters of `text`, without control characters: node texts end up in logs.
@@ -287,95 +361,5 @@ pub(crate) fn doubt_of_status(method: &'static str, answer: &Answer) -> Option<D
     })
 }
 
-/// Spaces requests evenly. Reservations are made ahead, so waiting callers use every slot; an idle client saves up one.
-#[derive(Debug)]
-struct Pace {
-    interval: Duration,
-    next: Mutex<Option<Instant>>,
-}
-
-impl Pace {
-    fn new(per_second: NonZeroU32) -> Self {
-        Self { interval: Duration::from_secs(1) / per_second.get(), next: Mutex::new(None) }
-    }
-
-    /// When `weight` requests may leave.
-    fn reserve(&self, weight: u32, now: Instant) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let saved = now.checked_sub(self.interval).unwrap_or(now);
-        let start = next.map_or(now, |next| next.max(saved));
-        *next = Some(start + self.interval * weight);
-        start
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_printed_without_their_secrets() {
-        let url: EndpointUrl = "https://user:pw@node.example:8545/v3/s3cret?key=s3cret".parse().unwrap();
-        assert_eq!(url.to_string(), "https://node.example:8545");
-        assert_eq!(format!("{url:?}"), "https://node.example:8545");
-        assert!("ftp://node".parse::<EndpointUrl>().is_err());
-    }
-
-    #[test]
-    fn paths_are_appended_before_the_query() {
-        let url: EndpointUrl = "https://node.example/base/?k=1".parse().unwrap();
-        assert_eq!(url.with_path("/wallet/x").as_str(), "https://node.example/base/wallet/x?k=1");
-        assert_eq!(url.with_path("").as_str(), "https://node.example/base/?k=1");
-    }
-
-    #[test]
-    fn the_pace_uses_every_slot_and_no_more() {
-        let pace = Pace::new(NonZeroU32::new(10).unwrap());
-        let start = Instant::now();
-        let leaves: Vec<_> = (0..10).map(|_| (pace.reserve(1, start) - start).as_millis()).collect();
-        assert_eq!(leaves, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
-        assert_eq!((pace.reserve(5, start) - start).as_millis(), 1000);
-        assert_eq!((pace.reserve(1, start) - start).as_millis(), 1500);
-        let later = start + Duration::from_secs(60);
-        assert!(pace.reserve(1, later) <= later);
-        assert!(pace.reserve(1, later) <= later);
-        assert!(pace.reserve(1, later) > later, "an idle minute saves up one request, not six hundred");
-    }
-
-    /// Serves one connection: `head`, then `chunk` so often, then closes.
-    async fn post_to(head: &'static str, chunk: &'static [u8], times: usize, settings: HttpSettings) -> Doubt {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-        let serve = async move {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            let mut request = [0; 4096];
-            let _ = socket.read(&mut request).await;
-            let _ = socket.write_all(head.as_bytes()).await;
-            for _ in 0..times {
-                if socket.write_all(chunk).await.is_err() {
-                    break;
-                }
-            }
-            // Held open for those who only say a part of what they announced, until the client gives up.
-            let _ = tokio::time::timeout(Duration::from_secs(2), socket.read(&mut request)).await;
-        };
-        let client = HttpClient::new(url, settings).unwrap();
-        let (answer, ()) = futures::join!(client.post("", b"{}".to_vec(), 1), serve);
-        answer.unwrap_err()
-    }
-
-    #[tokio::test]
-    async fn bodies_without_end_and_bodies_that_stall_are_given_up() {
-        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let small = HttpSettings { body_bytes_max: 1000, ..HttpSettings::default() };
-        let doubt = post_to(chunked, b"10\r\n0123456789abcdef\r\n", 100_000, small).await;
-        assert_eq!(doubt.to_string(), "malformed answer to http: the body is larger than 1000 bytes");
-        let hasty = HttpSettings { idle: Duration::from_millis(50), ..HttpSettings::default() };
-        let doubt = post_to("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", b"12", 1, hasty).await;
-        assert!(doubt.to_string().contains("the rest of the body"), "{doubt}");
-        let hasty = HttpSettings { total: Duration::from_millis(50), ..HttpSettings::default() };
-        let doubt = post_to("HTTP/1.1 200 OK\r\n", b"x: y\r\n", 1, hasty).await;
-        assert_eq!(doubt.kind(), "transport");
-    }
-}
+mod tests;

@@ -2,56 +2,9 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
-use crate::domain::AppId;
+use crate::domain::{AppId, Scope, TokenGrant};
 
 use super::{endpoint::short_name, sheet::Section, store::read_path};
-
-/// What a token's holder may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Register and cancel orders, watch and unwatch addresses.
-    Orders,
-    /// Read everything its app may see.
-    Read,
-    /// Create apps and rotate their secrets. Scopes do not imply each other.
-    Admin,
-}
-
-impl Scope {
-    /// Its word in the configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Orders => "orders",
-            Self::Read => "read",
-            Self::Admin => "admin",
-        }
-    }
-
-    const ALL: [Self; 3] = [Self::Orders, Self::Read, Self::Admin];
-}
-
-/// A bearer token for callers over TCP; only its hash is known.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiToken {
-    /// Its name in audit records.
-    pub name: String,
-    /// SHA-256 of the token's text.
-    pub sha256: [u8; 32],
-    /// What it allows; never empty.
-    pub scopes: BTreeSet<Scope>,
-    /// Bound to this app; `None`: every app.
-    pub app: Option<AppId>,
-}
-
-impl std::fmt::Debug for ApiToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiToken")
-            .field("name", &self.name)
-            .field("scopes", &self.scopes)
-            .field("app", &self.app)
-            .finish_non_exhaustive()
-    }
-}
 
 /// `[api]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +14,7 @@ pub struct ApiConfig {
     /// Plain gRPC on loopback, with tokens; `None`: off.
     pub tcp: Option<SocketAddr>,
     /// Who may call over TCP; names and hashes unique.
-    pub tokens: Vec<ApiToken>,
+    pub tokens: Vec<TokenGrant>,
 }
 
 impl ApiConfig {
@@ -93,8 +46,8 @@ pub(super) fn read_loopback(section: &mut Section<'_>, key: &'static str) -> Opt
     Some(address)
 }
 
-fn read_tokens(section: &mut Section<'_>) -> Option<Vec<ApiToken>> {
-    let mut tokens: Vec<ApiToken> = vec![];
+fn read_tokens(section: &mut Section<'_>) -> Option<Vec<TokenGrant>> {
+    let mut tokens: Vec<TokenGrant> = vec![];
     let mut whole = true;
     for mut inner in section.tables("tokens") {
         match read_token(&mut inner) {
@@ -116,7 +69,7 @@ fn read_tokens(section: &mut Section<'_>) -> Option<Vec<ApiToken>> {
     whole.then_some(tokens)
 }
 
-fn read_token(section: &mut Section<'_>) -> Option<ApiToken> {
+fn read_token(section: &mut Section<'_>) -> Option<TokenGrant> {
     let name = section.text("name").and_then(|name| section.judged("name", short_name(name)));
     let sha256 = section.text("sha256").and_then(|text| section.judged("sha256", read_hash(text)));
     let scopes = section.list("scopes").and_then(|words| section.judged("scopes", read_scopes(&words)));
@@ -124,7 +77,7 @@ fn read_token(section: &mut Section<'_>) -> Option<ApiToken> {
         Some(Some(text)) => section.judged("app", text.parse::<AppId>()).map(Some),
         other => other.map(|_| None),
     };
-    Some(ApiToken { name: name?, sha256: sha256?, scopes: scopes?, app: app? })
+    Some(TokenGrant { name: name?, sha256: sha256?, scopes: scopes?, app: app? })
 }
 
 fn read_hash(text: &str) -> Result<[u8; 32], &'static str> {

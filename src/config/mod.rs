@@ -24,14 +24,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use api::{ApiConfig, ApiToken, Scope};
+pub use api::ApiConfig;
 pub use endpoint::{EndpointConfig, NodeUrl};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use network::{BloomCheck, NetworkConfig, Start};
-pub use notify::{EgressConfig, IpRange, IpRangeError, NotifyConfig};
+pub use notify::NotifyConfig;
 pub use process::{HttpConfig, LogConfig, LogFormat, StopConfig};
 pub use store::StoreConfig;
 
+use crate::domain::EgressPolicy;
 use endpoint::EndpointDefaults;
 use layers::{Document, Environment, Layers};
 use network::NetworkDefaults;
@@ -57,7 +58,7 @@ pub struct Config {
     /// Telling.
     pub notify: NotifyConfig,
     /// Which receivers may be reached.
-    pub egress: EgressConfig,
+    pub egress: EgressPolicy,
     /// Pages.
     pub http: HttpConfig,
     /// Log lines.
@@ -142,7 +143,7 @@ fn read_tree(sheet: &Sheet) -> Option<Config> {
     let networks = network::read_all(&mut root, defaults, endpoint_defaults);
     let api = root.section("api").and_then(ApiConfig::read);
     let notify = root.section("notify").and_then(NotifyConfig::read);
-    let egress = root.section("egress").and_then(EgressConfig::read);
+    let egress = root.section("egress").and_then(notify::read_egress);
     let http = root.section("http").and_then(HttpConfig::read);
     let log = root.section("log").and_then(LogConfig::read);
     let stop = root.section("stop").and_then(StopConfig::read);

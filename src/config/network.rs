@@ -228,16 +228,22 @@ fn read_pair_flag(
     Some(written.unwrap_or_else(|| unwritten(several)))
 }
 
-fn read_tokens(section: &mut Section<'_>) -> Option<BTreeMap<Address, Token>> {
-    let sections = section.tables("tokens");
+/// A list of tables that must not be empty.
+fn some_tables<'a>(section: &mut Section<'a>, key: &'static str, otherwise: &str) -> Option<Vec<Section<'a>>> {
+    let sections = section.tables(key);
     if sections.is_empty() {
-        if section.has("tokens") {
-            section.wrong("tokens", "at least one token must be listed");
+        if section.has(key) {
+            section.wrong(key, otherwise);
         } else {
-            section.missing("tokens");
+            section.missing(key);
         }
         return None;
     }
+    Some(sections)
+}
+
+fn read_tokens(section: &mut Section<'_>) -> Option<BTreeMap<Address, Token>> {
+    let sections = some_tables(section, "tokens", "at least one token must be listed")?;
     let (mut tokens, mut symbols, mut whole) = (BTreeMap::new(), BTreeSet::new(), true);
     for mut inner in sections {
         let token = read_token(&mut inner);
@@ -279,15 +285,7 @@ fn check_symbol(text: &str) -> Result<String, &'static str> {
 }
 
 fn read_endpoints(section: &mut Section<'_>, defaults: Option<EndpointDefaults>) -> Option<Vec<EndpointConfig>> {
-    let sections = section.tables("endpoints");
-    if sections.is_empty() {
-        if section.has("endpoints") {
-            section.wrong("endpoints", "at least one endpoint must be configured");
-        } else {
-            section.missing("endpoints");
-        }
-        return None;
-    }
+    let sections = some_tables(section, "endpoints", "at least one endpoint must be configured")?;
     let names: Vec<Option<String>> = sections.iter().map(Section::name).collect();
     let mut whole = true;
     for (at, inner) in sections.iter().enumerate() {

@@ -68,7 +68,7 @@ pub(super) fn short_digest(text: &str) -> String {
     for five in digest[..20].chunks_exact(5) {
         let bits = five.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
         for place in (0..8).rev() {
-            letters.push(char::from(LETTERS[(bits >> (place * 5)) as usize & 31]));
+            letters.push(char::from(LETTERS[usize::from((bits >> (place * 5)).to_le_bytes()[0] & 31)]));
         }
     }
     letters

@@ -1,27 +1,25 @@
 //! Far below the head: ranges fetched ahead in parallel, linked and committed strictly in order.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, panic, sync::Arc};
 
-use futures::{StreamExt, stream};
+use tokio::{
+    sync::oneshot,
+    task::{JoinError, JoinSet},
+};
 
 use super::{Follower, Setback, Turn};
 use crate::{
-    chain::ChainSource,
-    domain::{BlockBatch, BrokenLink, Head, Height},
+    chain::{ChainSource, SourceError, pool::Pool},
+    domain::{Block, BlockBatch, BrokenLink, Head, Height},
 };
 
 impl<S: ChainSource> Follower<S> {
     /// Reads `from..=to`, all of it below what the network calls final. Stops at the first range that cannot be had or
     /// does not link; what came before it is committed.
     pub(super) async fn catch_up(&mut self, from: Height, to: Height, head: &Head) -> Result<Turn, Setback> {
-        let pool = Arc::clone(&self.pool);
         let ranges = ranges(from, to, self.settings.range_blocks.max(1));
-        let fetches = ranges.map(move |(low, high)| {
-            let pool = Arc::clone(&pool);
-            async move { pool.blocks(low, high, false).await }
-        });
-        let mut fetched = Box::pin(stream::iter(fetches).buffered(self.settings.ranges_ahead.max(1)));
-        while let Some(blocks) = fetched.next().await {
+        let mut fetches = Fetches::new(Arc::clone(&self.pool), ranges, self.settings.ranges_ahead.max(1));
+        while let Some(blocks) = fetches.next().await {
             (self.turned)();
             let tip = self.tip()?;
             match BlockBatch::link(tip, blocks?) {
@@ -36,6 +34,59 @@ impl<S: ChainSource> Follower<S> {
             }
         }
         Ok(Turn::Moved)
+    }
+}
+
+/// Ranges fetched ahead, each in a task of its own, so that all cores decode; handed out in order. Dropped, it ends what is
+/// under way.
+struct Fetches<S, R> {
+    pool: Arc<Pool<S>>,
+    ranges: R,
+    tasks: JoinSet<()>,
+    answers: VecDeque<oneshot::Receiver<Result<Vec<Block>, SourceError>>>,
+}
+
+impl<S: ChainSource, R: Iterator<Item = (Height, Height)>> Fetches<S, R> {
+    fn new(pool: Arc<Pool<S>>, ranges: R, ahead: usize) -> Self {
+        let mut fetches = Self { pool, ranges, tasks: JoinSet::new(), answers: VecDeque::with_capacity(ahead) };
+        for _ in 0..ahead {
+            fetches.begin_one();
+        }
+        fetches
+    }
+
+    fn begin_one(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            pass_on_panic(ended);
+        }
+        let Some((low, high)) = self.ranges.next() else { return };
+        let (answer, asked) = oneshot::channel();
+        let pool = Arc::clone(&self.pool);
+        self.tasks.spawn(async move {
+            // Nobody waits any more only if an earlier range failed.
+            let _ = answer.send(pool.blocks(low, high, false).await);
+        });
+        self.answers.push_back(asked);
+    }
+
+    /// The next range's blocks; `None` after the last range, or when the runtime ends.
+    async fn next(&mut self) -> Option<Result<Vec<Block>, SourceError>> {
+        let Ok(answer) = self.answers.pop_front()?.await else {
+            while let Some(ended) = self.tasks.join_next().await {
+                pass_on_panic(ended);
+            }
+            return None;
+        };
+        self.begin_one();
+        Some(answer)
+    }
+}
+
+fn pass_on_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        panic::resume_unwind(error.into_panic());
     }
 }
 

@@ -52,6 +52,20 @@ pub struct FollowSettings {
     pub ranges_ahead: usize,
 }
 
+impl Default for FollowSettings {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_secs(3),
+            retreat_after: Duration::from_secs(600),
+            start: None,
+            near_blocks: 16,
+            // Two rows a block, so that a group stays within the writer's limit.
+            range_blocks: 90,
+            ranges_ahead: 8,
+        }
+    }
+}
+
 /// Why a turn did not end well.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Setback {

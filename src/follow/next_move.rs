@@ -36,6 +36,9 @@ pub enum Move {
     WaitForHead,
 }
 
+/// Blocks below the head that are read by hash, whatever the node calls final.
+const BY_HASH_BLOCKS: u64 = 32;
+
 /// Limits of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
@@ -53,7 +56,9 @@ pub fn next_move(trail: &Trail, head: &Head, low_for_long: bool, reach: Reach) -
         return Move::Adopt { at };
     };
     if best.height > tip.height {
-        let final_height = head.finalized.map_or(Height(0), |last| last.height);
+        // Some networks call their newest block final; the last ones are read by hash all the same, where a node that
+        // does not have a block says so.
+        let final_height = head.finalized.map_or(Height(0), |last| last.height.min(best.height.down(BY_HASH_BLOCKS)));
         let far = final_height.0.saturating_sub(tip.height.0) > reach.near_blocks;
         let to = if far { final_height } else { best.height.min(tip.height.up(reach.near_blocks)) };
         return Move::Extend { from: tip.height.next(), to, near_head: !far };
@@ -93,6 +98,7 @@ mod tests {
             ("more than a step", head(at(150, 1), None), false, extend(101, 116, true)),
             ("far below final", head(at(900, 1), Some(at(800, 1))), false, extend(101, 800, false)),
             ("just below final", head(at(180, 1), Some(at(110, 1))), false, extend(101, 116, true)),
+            ("all of it final", head(at(900, 1), Some(at(900, 1))), false, extend(101, 868, false)),
             ("the same", head(at(100, 1), None), false, Move::Rest),
             ("another block at our height", head(at(100, 2), None), false, Move::WalkBack { from: Height(99) }),
             ("a lagging replica", head(at(90, 1), None), false, Move::WaitForHead),

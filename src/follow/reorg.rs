@@ -2,7 +2,7 @@
 
 use super::{Follower, Setback, Turn};
 use crate::{
-    chain::ChainSource,
+    chain::{ChainSource, pool::ForkVote},
     domain::{BlockBatch, BlockRef, Head, Height},
 };
 
@@ -13,7 +13,8 @@ impl<S: ChainSource> Follower<S> {
     /// Looks for the base at `from` and below, then applies the other branch on top of it.
     pub(super) async fn walk_back(&mut self, from: Height, head: &Head) -> Result<Turn, Setback> {
         let base = self.find_base(from).await?;
-        self.nobody_holds_on(base).await?;
+        let vote = self.vote_above(base).await;
+        refuse_while_held(base, vote)?;
         let to = head.best.height.min(base.height.up(self.settings.near_blocks));
         if to <= base.height {
             return Err(Setback::Doubt(format!("the head {} is not above the shared block {base}", head.best)));
@@ -27,7 +28,9 @@ impl<S: ChainSource> Follower<S> {
 
     /// The chain ends at `to`, a block of ours.
     pub(super) async fn retreat(&mut self, to: BlockRef) -> Result<Turn, Setback> {
-        self.nobody_holds_on(to).await?;
+        let vote = self.vote_above(to).await;
+        refuse_while_held(to, vote)?;
+        refuse_while_silent(to, vote)?;
         let old_tip = self.trail.tip();
         let applied = self.writer.retreat(self.spec.id.clone(), to).await?;
         self.note_reorg(to, old_tip, &applied);
@@ -43,6 +46,7 @@ impl<S: ChainSource> Follower<S> {
         let mut top = from;
         let mut step = FIRST_STEP_HEADERS;
         while top >= floor {
+            (self.turned)();
             let low = top.down(step - 1).max(floor);
             let headers = self.pool.headers(low, top).await?;
             if let Some(base) = self.trail.shared(&headers) {
@@ -59,16 +63,56 @@ impl<S: ChainSource> Follower<S> {
         )))
     }
 
-    /// Doubt means wait: while an endpoint that keeps up still has our block above `base`, nothing is taken back.
-    async fn nobody_holds_on(&self, base: BlockRef) -> Result<(), Setback> {
-        let Some(ours) = self.trail.at(base.height.next()) else { return Ok(()) };
-        let vote = self.pool.still_ours(ours).await;
-        if vote.ours == 0 {
-            return Ok(());
+    /// What the endpoints say about our block above `base`.
+    async fn vote_above(&self, base: BlockRef) -> ForkVote {
+        match self.trail.at(base.height.next()) {
+            Some(ours) => self.pool.still_ours(ours).await,
+            None => ForkVote::default(),
         }
-        Err(Setback::Doubt(format!(
-            "{} endpoints still have our block {ours}, {} do not: waiting until they agree",
-            vote.ours, vote.others
-        )))
+    }
+}
+
+/// Doubt means wait: while an endpoint that keeps up still has our block above `base`, nothing is taken back.
+fn refuse_while_held(base: BlockRef, vote: ForkVote) -> Result<(), Setback> {
+    if vote.ours == 0 {
+        return Ok(());
+    }
+    Err(Setback::Doubt(format!(
+        "{} endpoints still have our block above {base}, {} do not: waiting until they agree",
+        vote.ours, vote.others
+    )))
+}
+
+/// A chain that only got shorter looks just like a replica that stands still, so every endpoint has to say so: while
+/// one is away the other may be stale, and credits would be taken back that stand on the chain. Should the chain really
+/// have left us, it shows another branch as it grows.
+fn refuse_while_silent(base: BlockRef, vote: ForkVote) -> Result<(), Setback> {
+    if vote.silent == 0 {
+        return Ok(());
+    }
+    Err(Setback::Doubt(format!(
+        "the chain seems to end at {base}, but {} endpoints do not answer: waiting for their word",
+        vote.silent
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::BlockHash;
+
+    #[test]
+    fn going_down_takes_the_word_of_every_endpoint_and_another_branch_only_that_nobody_has_ours() {
+        let base = BlockRef { height: Height(5), hash: BlockHash([5; 32]) };
+        let vote = |ours, others, missing, silent| ForkVote { ours, others, missing, silent };
+        for (vote, branch, down) in [
+            (vote(0, 0, 2, 0), true, true),
+            (vote(0, 1, 0, 1), true, false),
+            (vote(0, 0, 1, 1), true, false),
+            (vote(1, 1, 0, 0), false, true),
+        ] {
+            assert_eq!(refuse_while_held(base, vote).is_ok(), branch, "{vote:?}");
+            assert_eq!(refuse_while_silent(base, vote).is_ok(), down, "{vote:?}");
+        }
     }
 }

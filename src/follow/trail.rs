@@ -39,6 +39,11 @@ impl Trail {
         self.at(block.height) == Some(block)
     }
 
+    /// Whether `block` is ours, or so old that its hash is not kept any more.
+    pub fn holds_or_held(&self, block: BlockRef) -> bool {
+        self.holds(block) || self.floor().is_some_and(|floor| block.height < floor)
+    }
+
     /// The highest of `headers` that is ours.
     pub fn shared(&self, headers: &[Header]) -> Option<BlockRef> {
         headers.iter().rev().map(|header| header.at).find(|at| self.holds(*at))

@@ -16,8 +16,9 @@ impl<S: ChainSource> Follower<S> {
     /// Verifies what is due, and takes note of what the node calls final.
     pub(super) async fn verify_due(&mut self, head: &Head) -> Result<(), Setback> {
         loop {
+            (self.turned)();
             let asked = std::mem::take(&mut self.due);
-            let news = head.finalized.filter(|last| self.is_news(last.height) && self.trail.holds(*last));
+            let news = head.finalized.filter(|last| self.is_news(last.height) && self.trail.holds_or_held(*last));
             if asked.is_empty() && news.is_none() {
                 return Ok(());
             }

@@ -7,6 +7,10 @@ use crate::{
     store::{Reader, StoreError},
 };
 
+/// No schedule makes a row wait longer, in milliseconds: 24 hours, twice that on the receiver's wish, and jitter. What is
+/// due later was written under a clock that was wrong, and would wait for it for years.
+const WAIT_MS_MAX: u64 = 72 * 60 * 60 * 1000;
+
 /// What the notifier reads: the store's durable rows.
 pub trait Outbox: Clone + Send + 'static {
     /// The next lane above `after` that has due-dated rows, and its earliest due time.
@@ -141,7 +145,9 @@ impl Lanes {
                 break;
             }
             at = Some(endpoint);
-            if due > now {
+            if due.since(now) > WAIT_MS_MAX {
+                self.serve(outbox, endpoint, due, &mut found)?;
+            } else if due > now {
                 found.next_due = Some(found.next_due.map_or(due, |earlier| earlier.min(due)));
             } else {
                 self.serve(outbox, endpoint, now, &mut found)?;

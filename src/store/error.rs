@@ -111,6 +111,11 @@ impl StoreError {
         }
     }
 
+    /// What to say when sled panicked while the store was opened ([`super::is_opening`]): it does over damaged files.
+    pub fn gave_up(what: &str) -> Self {
+        Self::damaged(format!("sled gave up: {what}"))
+    }
+
     /// Damage, with the usual advice.
     pub(super) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into(), advice: RESTORE }

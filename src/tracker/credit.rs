@@ -22,7 +22,7 @@ impl Tracker {
     ) -> Result<Changeset, PlanError> {
         let cursor = self.cursor.ok_or(PlanError::NotAdopted)?;
         let believed = finalized
-            .filter(|block| self.window.holds(*block) && cursor.finalized.is_none_or(|old| block.height > old.height));
+            .filter(|block| self.holds_or_held(*block) && cursor.finalized.is_none_or(|old| block.height > old.height));
         let now = Cursor { finalized: believed.or(cursor.finalized), ..cursor };
         let mut draft = Draft::on(known);
         let mut supported: Vec<&Deposit> = evidence

@@ -178,11 +178,17 @@ impl Tracker {
         blocks: &[Block],
     ) -> Option<BlockRef> {
         let is_ours = |block: &BlockRef| {
-            let kept = block.height <= base.height && self.window.holds(*block);
+            let kept = block.height <= base.height && self.holds_or_held(*block);
             kept || blocks.iter().any(|new| new.header.at == *block)
         };
         let believed = claimed.filter(is_ours);
         believed.filter(|new| cursor.finalized.is_none_or(|old| new.height > old.height)).or(cursor.finalized)
+    }
+
+    /// Whether `block` is ours, or lies below the window: no hash is kept there, but nothing there leaves the chain
+    /// either. Where finality lags behind the window the network's word would otherwise never count.
+    pub(super) fn holds_or_held(&self, block: BlockRef) -> bool {
+        self.window.holds(block) || self.window.floor().is_some_and(|floor| block.height < floor)
     }
 
     /// Credited deposits that the chain cannot take back any more become final.

@@ -128,7 +128,12 @@ impl World {
                 Change::Holding(holding) => {
                     self.rows.holdings.insert((holding.network.clone(), holding.address), holding);
                 }
-                _ => {}
+                Change::App(_)
+                | Change::Notification(_)
+                | Change::Attempt(_)
+                | Change::Cursor(..)
+                | Change::Header(..)
+                | Change::DropHeader(..) => {}
             }
         }
         for event in changes.events {

@@ -7,8 +7,6 @@ mod core;
 mod fault;
 pub mod handle;
 mod register;
-#[cfg(test)]
-mod tests;
 
 pub use core::{Core, LoadError, Loading};
 pub use fault::Fault;

@@ -58,6 +58,9 @@ pub struct EvmSettings {
     pub range_blocks_max: u64,
     /// Whether to ask for the `finalized` tag at all.
     pub has_finalized: bool,
+    /// Whether another endpoint's lists are compared with this one's. A suspicion of [`BloomMode::Strict`] that a node
+    /// without receipts cannot settle is then left to that comparison, instead of waiting for a person.
+    pub witnessed: bool,
 }
 
 impl EvmSettings {
@@ -73,6 +76,7 @@ impl EvmSettings {
             batch_len: 50,
             range_blocks_max: 1000,
             has_finalized: true,
+            witnessed: false,
         }
     }
 }
@@ -90,8 +94,14 @@ pub struct EvmSource {
     /// Blocks the next `eth_getLogs` by range asks for.
     range_blocks: AtomicU64,
     has_finalized: AtomicBool,
-    has_receipts: AtomicBool,
+    witnessed: bool,
+    /// Suspicions for which the block's receipts are not asked for: the node said that it cannot give them.
+    receipts_rest: AtomicU64,
 }
+
+/// After "not supported" receipts are asked for again at the next suspicion but so many: behind a load balancer it may
+/// have been one node of several.
+const RECEIPTS_REST: u64 = 200;
 
 impl EvmSource {
     /// A source that connects when first asked.
@@ -113,7 +123,8 @@ impl EvmSource {
             range_blocks_max,
             range_blocks: AtomicU64::new(range_blocks_max),
             has_finalized: AtomicBool::new(settings.has_finalized),
-            has_receipts: AtomicBool::new(true),
+            witnessed: settings.witnessed,
+            receipts_rest: AtomicU64::new(0),
         })
     }
 
@@ -178,8 +189,8 @@ impl EvmSource {
             return if count == logs.len() { Ok(logs) } else { Err(Doubt::EmptyAgainstBloom(at)) };
         }
         match self.bloom {
-            BloomMode::Strict if by_bloom => Err(Doubt::EmptyAgainstBloom(at)),
-            BloomMode::Advisory if by_bloom => {
+            BloomMode::Strict if by_bloom && !self.witnessed => Err(Doubt::EmptyAgainstBloom(at)),
+            BloomMode::Strict | BloomMode::Advisory if by_bloom => {
                 let again = self.logs_by_hash(wire).await?;
                 if again == logs { Ok(logs) } else { Err(Doubt::EmptyAgainstBloom(at)) }
             }
@@ -190,7 +201,9 @@ impl EvmSource {
 
     /// Our logs in the block's receipts; `None` if the node cannot give all receipts of a block.
     async fn count_by_receipts(&self, wire: &WireHeader) -> Result<Option<usize>, Doubt> {
-        if !self.has_receipts.load(Ordering::Relaxed) {
+        let rest = self.receipts_rest.load(Ordering::Relaxed);
+        if rest > 0 {
+            self.receipts_rest.store(rest - 1, Ordering::Relaxed);
             return Ok(None);
         }
         let params = format!(r#"["0x{}"]"#, hex::encode(wire.hash.0));
@@ -199,7 +212,7 @@ impl EvmSource {
             Ok(Some(receipts)) => check::logs_in_receipts(&receipts, wire, &self.tokens).map(Some),
             Ok(None) => Err(Doubt::Missing(Height(wire.number.0))),
             Err(doubt) if is_unsupported(&doubt) => {
-                self.has_receipts.store(false, Ordering::Relaxed);
+                self.receipts_rest.store(RECEIPTS_REST, Ordering::Relaxed);
                 Ok(None)
             }
             Err(doubt) => Err(missing_or(doubt, Height(wire.number.0))),

@@ -9,12 +9,13 @@ mod agree;
 mod health;
 #[cfg(test)]
 mod tests;
+mod settings;
 mod vote;
 
 use std::{
     future::Future,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures::future::join_all;
@@ -22,93 +23,11 @@ use futures::future::join_all;
 use self::health::Endpoint;
 pub use self::{
     health::EndpointStatus,
+    settings::{Expected, PoolRefusal, PoolSettings},
     vote::{EvidenceVerdict, ForkVote},
 };
 use super::{Advice, ChainSource, Doubt, SourceError};
-use crate::domain::{Address, Block, BlockHash, BlockRef, Head, Header, Height, NetworkId};
-
-/// What every endpoint of the network must say about itself.
-#[derive(Clone, Debug)]
-pub struct Expected {
-    /// The chain id it must report.
-    pub chain_id: u64,
-    /// Hash of block 0; `None` for local test nodes, whose genesis changes with every start.
-    pub genesis: Option<BlockHash>,
-    /// Decimals of each allow-listed token.
-    pub decimals: Vec<(Address, u8)>,
-}
-
-/// How a pool treats its endpoints.
-#[derive(Clone, Debug)]
-pub struct PoolSettings {
-    /// Whether blocks are read from a second endpoint too and compared. Has no effect with one endpoint.
-    pub agree: bool,
-    /// Whether evidence needs two endpoints that support the deposit, not one.
-    pub second_source: bool,
-    /// Blocks an endpoint may be behind the best before it counts as lagging.
-    pub lag_blocks_max: u64,
-    /// First rest of an endpoint that failed; doubled with every failure in a row.
-    pub rest_min: Duration,
-    /// Longest rest.
-    pub rest_max: Duration,
-    /// Longest `Retry-After` that is honoured.
-    pub retry_after_max: Duration,
-    /// Longest wait for an endpoint's rest to end when all rest; then the last doubt is returned.
-    pub wait_max: Duration,
-    /// How long an identity check holds.
-    pub identity_every: Duration,
-    /// Longest wait for one endpoint's head.
-    pub head_deadline: Duration,
-    /// Longest wait for a second endpoint's blocks once the first has answered; then one voice is enough.
-    pub witness_max: Duration,
-    /// How long after its head last rose an endpoint still counts as moving: a credit waits for it to reach the block.
-    pub moving_for: Duration,
-}
-
-impl Default for PoolSettings {
-    fn default() -> Self {
-        Self {
-            agree: true,
-            second_source: false,
-            lag_blocks_max: 5,
-            rest_min: Duration::from_millis(500),
-            rest_max: Duration::from_secs(60),
-            retry_after_max: Duration::from_secs(300),
-            wait_max: Duration::from_secs(2),
-            identity_every: Duration::from_secs(600),
-            head_deadline: Duration::from_secs(10),
-            witness_max: Duration::from_secs(10),
-            moving_for: Duration::from_secs(120),
-        }
-    }
-}
-
-/// Why a network must not be started: what is configured and what the chain says differ. For a person to look at.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum PoolRefusal {
-    /// Every endpoint that answered serves another chain.
-    #[error("{network}: no endpoint serves the configured chain: {found}")]
-    OtherChain {
-        /// The network.
-        network: NetworkId,
-        /// What was found, by endpoint.
-        found: String,
-    },
-    /// The chain says other decimals than the configuration.
-    #[error("{network}, endpoint {endpoint}: token {token:?} has {found} decimals, {configured} are configured")]
-    Decimals {
-        /// The network.
-        network: NetworkId,
-        /// Who said so.
-        endpoint: String,
-        /// The contract.
-        token: Address,
-        /// What the chain says.
-        found: u8,
-        /// What is configured.
-        configured: u8,
-    },
-}
+use crate::domain::{Address, Block, BlockRef, Head, Header, Height, NetworkId};
 
 /// Several endpoints of one network.
 #[derive(Debug)]
@@ -311,7 +230,8 @@ impl<S: ChainSource> Pool<S> {
     }
 
     /// The best head among the endpoints that answer in time. `finalized` is that of the endpoint with the best head, or,
-    /// where endpoints must agree, the lowest that one in step names. Endpoints far behind are marked lagging.
+    /// where endpoints must agree, the lowest that one in step names; with `second_source` what two of all that answer
+    /// have reached. Endpoints far behind are marked lagging.
     ///
     /// # Errors
     /// The last doubt if nobody answers.
@@ -320,8 +240,10 @@ impl<S: ChainSource> Pool<S> {
         let heads: Vec<(usize, Head)> = heads.into_iter().flatten().collect();
         let Some(best) = heads.iter().map(|(_, head)| head.best.height).max() else {
             // Nobody was ready, or nobody answered: wait for the soonest, or say why not.
-            return self.first_good(S::head).await.map(|(_, head)| head);
+            let (_, head) = self.first_good(S::head).await?;
+            return Ok(Head { finalized: head.finalized.filter(|_| !self.settings.second_source), ..head });
         };
+        let second_word = second_highest(heads.iter().filter_map(|(_, head)| head.finalized));
         let mut in_step = Vec::new();
         for (i, head) in heads {
             let is_behind = head.best.height.up(self.settings.lag_blocks_max) < best;
@@ -335,7 +257,10 @@ impl<S: ChainSource> Pool<S> {
         }
         // The first of the highest, so that equal heads follow the configured order.
         let mut chosen = *in_step.iter().rev().max_by_key(|head| head.best.height).expect("the best head is in step");
-        if self.agrees() {
+        if self.settings.second_source {
+            // One in front of all others must not make blocks final by itself.
+            chosen.finalized = second_word;
+        } else if self.agrees() {
             chosen.finalized = in_step.iter().filter_map(|head| head.finalized).min_by_key(|last| last.height);
         }
         Ok(chosen)
@@ -385,4 +310,11 @@ impl<S: ChainSource> Pool<S> {
         let now = Instant::now();
         self.endpoints.iter().map(|endpoint| endpoint.status(now)).collect()
     }
+}
+
+/// The higher of what at least two have reached.
+fn second_highest(words: impl Iterator<Item = BlockRef>) -> Option<BlockRef> {
+    let mut words: Vec<_> = words.collect();
+    words.sort_by_key(|block| std::cmp::Reverse(block.height));
+    words.get(1).copied()
 }

@@ -1,6 +1,9 @@
+mod word;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use super::*;
@@ -385,26 +388,4 @@ async fn evidence_counts_support_contradiction_and_silence() {
     assert_eq!(verdict(&[dead(), has("a"), has("b")], true).await, "agreed");
     assert_eq!(verdict(&[dead()], false).await, "not yet");
     assert_eq!(verdict(&[behind()], false).await, "not yet");
-}
-
-#[tokio::test]
-async fn the_vote_on_a_fork_counts_every_endpoint_in_step() {
-    let pool = pool(&[
-        Fake::new("a"),
-        Fake::new("b").with(|says| says.fork = 3),
-        Fake::new("c").with(|says| says.head = 4),
-        Fake::new("d").with(|says| says.trouble = Some(broken())),
-    ]);
-    let vote = pool.still_ours(at(5, 0)).await;
-    assert_eq!(vote, ForkVote { ours: 1, others: 1, missing: 1, silent: 1 });
-}
-
-#[tokio::test]
-async fn an_endpoint_that_stopped_on_our_branch_does_not_hold_us_there() {
-    let (moving, stuck) = (Fake::new("moving").with(|says| says.fork = 3), Fake::new("stuck"));
-    let pool = pool(&[stuck, moving.clone()]);
-    assert_eq!(pool.still_ours(at(10, 0)).await, ForkVote { ours: 1, others: 1, ..ForkVote::default() });
-    moving.set(|says| says.head = 16);
-    pool.head().await.unwrap();
-    assert_eq!(pool.still_ours(at(10, 0)).await, ForkVote { others: 1, ..ForkVote::default() });
 }

@@ -26,8 +26,8 @@ pub enum EvidenceVerdict {
     NotYet(SourceError),
 }
 
-/// What the endpoints report at the height of one of our blocks. Resting endpoints are not asked, and neither are
-/// lagging ones: what stopped on a branch that the others left would hold us there for ever.
+/// What the endpoints report at the height of one of our blocks. Resting endpoints are not asked and count as silent.
+/// Lagging ones have no voice: what stopped on a branch that the others left would hold us there for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForkVote {
     /// Report our hash.
@@ -36,7 +36,7 @@ pub struct ForkVote {
     pub others: usize,
     /// Say that they have no block there.
     pub missing: usize,
-    /// Gave no usable answer.
+    /// Gave no usable answer, or rest.
     pub silent: usize,
 }
 
@@ -109,11 +109,13 @@ impl<S: ChainSource> Pool<S> {
     }
 
     pub(super) async fn fork_vote(&self, at: BlockRef) -> ForkVote {
-        let in_step = self.ready().into_iter().filter(|i| !self.endpoints[*i].is_lagging());
+        let ready = self.ready();
+        let resting = self.endpoints.len() - ready.len();
+        let in_step = ready.into_iter().filter(|i| !self.endpoints[*i].is_lagging());
         let asked =
             in_step.map(|i| async move { self.ask(i, &|source: &S| source.headers(at.height, at.height)).await });
         let answers = join_all(asked).await;
-        let mut vote = ForkVote::default();
+        let mut vote = ForkVote { silent: resting, ..ForkVote::default() };
         for answer in answers {
             match answer {
                 Ok(headers) if headers.iter().any(|header| header.at == at) => vote.ours += 1,

@@ -165,10 +165,13 @@ const WRONG_SECTIONS: &[(&str, &str)] = &[
     ),
     ("[egress]\nports = []", "f.toml:17:9: egress.ports: must list at least one port from 1 to 65535"),
     ("[egress]\nports = 443", "f.toml:17:9: egress.ports: must be a list in brackets"),
-    ("[egress]\nallow = [\"10.0.0.1/8\"]", "f.toml:17:9: egress.allow: \"10.0.0.1/8\" has bits set behind the prefix"),
     (
-        "[egress]\ndeny = [\"10.0.0.0\"]",
-        "f.toml:17:8: egress.deny: \"10.0.0.0\" must be an address range like \"10.0.0.0/8\" or \"fd00::/8\"",
+        "[egress]\nallow = [\"10.0.0.1/8\"]",
+        "f.toml:17:9: egress.allow: \"10.0.0.1/8\": bits are set behind the prefix; the block would be 10.0.0.0/8",
+    ),
+    (
+        "[egress]\ndeny = [\"10.0.0\"]",
+        "f.toml:17:8: egress.deny: \"10.0.0\": an address block is written as 192.0.2.0/24, 2001:db8::/32 or one address",
     ),
     (
         "[http]\npages = \"192.168.1.1:80\"",

@@ -36,12 +36,16 @@ async fn send(node: &DevNode, body: String) -> reqwest::Response {
     client().post(&node.url).body(body).send().await.unwrap()
 }
 
+async fn read(response: reqwest::Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
 fn request(method: &str, params: Value) -> String {
     json!({ "jsonrpc": "2.0", "id": 5, "method": method, "params": params }).to_string()
 }
 
 async fn answer(node: &DevNode, method: &str, params: Value) -> Value {
-    send(node, request(method, params)).await.json().await.unwrap()
+    read(send(node, request(method, params)).await).await
 }
 
 async fn result(node: &DevNode, method: &str, params: Value) -> Value {
@@ -161,10 +165,10 @@ async fn batches_answer_each_call_and_count_it() {
         { "jsonrpc": "2.0", "id": 1, "method": "eth_chainId" },
         { "jsonrpc": "2.0", "id": "two", "method": "nope", "params": [] },
     ]);
-    let answers: Value = send(&node, batch.to_string()).await.json().await.unwrap();
+    let answers = read(send(&node, batch.to_string()).await).await;
     assert_eq!(answers[0], json!({ "jsonrpc": "2.0", "id": 1, "result": "0x7a69" }));
     assert_eq!((&answers[1]["id"], &answers[1]["error"]["code"]), (&json!("two"), &json!(-32601)));
-    let broken: Value = send(&node, "{\"id\":".into()).await.json().await.unwrap();
+    let broken = read(send(&node, "{\"id\":".into()).await).await;
     assert_eq!(broken["error"]["code"], -32700);
     assert_eq!((node.trouble.requests(), node.trouble.calls("eth_chainId"), node.trouble.calls("nope")), (1, 1, 1));
 }

@@ -156,3 +156,11 @@ fn a_row_that_is_no_longer_due_is_left_alone() {
     assert_eq!(look(&mut lanes, &rows, 100), ["a_1"]);
     assert_eq!(lanes.in_flight(), 1);
 }
+
+#[test]
+fn what_a_wrong_clock_put_off_for_years_goes_out_now() {
+    let (day, year) = (86_400_000, 365 * 86_400_000);
+    let rows = Rows::default().with("a", 1, day + 2 * day).with("b", 1, day + 10 * year);
+    let mut lanes = Lanes::new(9, 9);
+    assert_eq!(look(&mut lanes, &rows, day), ["b_0"]);
+}

@@ -253,3 +253,27 @@ fn a_watch_covers_what_comes_after_it() {
         "#]],
     );
 }
+
+#[test]
+fn finality_that_lags_behind_the_window_still_counts() {
+    check(
+        "policy final
+        window 3
+        watch A
+        on 0: 1a[t1 A 5], 2a[t2 A 6], 3a, 4a, 5a, 6a
+        final 1a
+        on 6a: 7a",
+        expect![[r#"
+            policy final
+            window 3
+            watch A
+            on 0: 1a[t1 A 5], 2a[t2 A 6], 3a, 4a, 5a, 6a
+              t1.0 A 5 in 1a: detected (pending)
+              t2.0 A 6 in 2a: detected (pending)
+            final 1a
+            on 6a: 7a
+              t1.0 A 5 in 1a: confirmed (matched)
+                -> deposit.confirmed v1 matched, 7 conf
+        "#]],
+    );
+}

@@ -1,0 +1,53 @@
+use super::*;
+
+#[test]
+fn urls_are_printed_without_their_secrets() {
+    let url: EndpointUrl = "https://user:pw@node.example:8545/v3/s3cret?key=s3cret".parse().unwrap();
+    assert_eq!(url.to_string(), "https://node.example:8545");
+    assert_eq!(format!("{url:?}"), "https://node.example:8545");
+    assert!("ftp://node".parse::<EndpointUrl>().is_err());
+}
+
+#[test]
+fn paths_are_appended_before_the_query() {
+    let url: EndpointUrl = "https://node.example/base/?k=1".parse().unwrap();
+    assert_eq!(url.with_path("/wallet/x").as_str(), "https://node.example/base/wallet/x?k=1");
+    assert_eq!(url.with_path("").as_str(), "https://node.example/base/?k=1");
+}
+
+/// Serves one connection: `head`, then `chunk` so often, then closes.
+async fn post_to(head: &'static str, chunk: &'static [u8], times: usize, settings: HttpSettings) -> Doubt {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let serve = async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _ = socket.read(&mut request).await;
+        let _ = socket.write_all(head.as_bytes()).await;
+        for _ in 0..times {
+            if socket.write_all(chunk).await.is_err() {
+                break;
+            }
+        }
+        // Held open for those who only say a part of what they announced, until the client gives up.
+        let _ = tokio::time::timeout(Duration::from_secs(2), socket.read(&mut request)).await;
+    };
+    let client = HttpClient::new(url, settings).unwrap();
+    let (answer, ()) = futures::join!(client.post("", b"{}".to_vec(), 1), serve);
+    answer.unwrap_err()
+}
+
+#[tokio::test]
+async fn bodies_without_end_and_bodies_that_stall_are_given_up() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let small = HttpSettings { body_bytes_max: 1000, ..HttpSettings::default() };
+    let doubt = post_to(chunked, b"10\r\n0123456789abcdef\r\n", 100_000, small).await;
+    assert_eq!(doubt.to_string(), "malformed answer to http: the body is larger than 1000 bytes");
+    let hasty = HttpSettings { idle: Duration::from_millis(50), ..HttpSettings::default() };
+    let doubt = post_to("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", b"12", 1, hasty).await;
+    assert!(doubt.to_string().contains("the rest of the body"), "{doubt}");
+    let hasty = HttpSettings { total: Duration::from_millis(50), ..HttpSettings::default() };
+    let doubt = post_to("HTTP/1.1 200 OK\r\n", b"x: y\r\n", 1, hasty).await;
+    assert_eq!(doubt.kind(), "transport");
+}
