@@ -237,6 +237,24 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_moves_while_its_head_rises_now_and_then() {
+        let (endpoint, now, window) = (Endpoint::new(Mute), Instant::now(), Duration::from_secs(120));
+        let at = |seconds| now + Duration::from_secs(seconds);
+        assert!(!endpoint.is_moving(now, window), "nothing is known of it");
+        endpoint.claims(Height(7), now);
+        endpoint.claims(Height(7), at(1));
+        assert!(!endpoint.is_moving(at(1), window), "frozen since it is known");
+        endpoint.claims(Height(8), at(2));
+        endpoint.claims(Height(8), at(100));
+        assert!(endpoint.is_moving(at(121), window));
+        assert!(!endpoint.is_moving(at(122), window), "frozen for the whole window");
+        endpoint.claims(Height(3), at(130));
+        assert!(!endpoint.is_moving(at(130), window), "a head that falls");
+        endpoint.claims(Height(4), at(131));
+        assert!(endpoint.is_moving(at(131), window), "far behind and moving");
+    }
+
+    #[test]
     fn jitter_makes_a_rest_longer_by_less_than_a_quarter() {
         let settings = PoolSettings::default();
         let now = Instant::now();

@@ -41,6 +41,8 @@ pub const SHOP: &str = "shop";
 pub const KEY: [u8; 32] = [7; 32];
 /// Longest wait for anything that must happen.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// Longest attempt to tell a merchant, in milliseconds.
+pub const NOTIFY_DEADLINE_MS: u64 = 12_000;
 /// Blocks mined before the daemon begins.
 const FIRST_BLOCKS: u64 = 20;
 
@@ -257,7 +259,7 @@ impl World {
         let mut text = format!(
             "[store]\ndir = \"{dir}/store\"\nwitness = \"{dir}/witness\"\n\
              [http]\npages = \"{pages}\"\n[egress]\nallow_insecure_loopback = true\n\
-             [notify]\ndeadline_ms = 3000\nconnect_ms = 1000\n[stop]\ngrace_ms = 6000\n\
+             [notify]\ndeadline_ms = {NOTIFY_DEADLINE_MS}\nconnect_ms = 1000\n[stop]\ngrace_ms = 6000\n\
              [endpoint]\nconnect_ms = 1000\ntimeout_ms = 1000\n[log]\nformat = \"text\"\n"
         );
         for net in &self.nets {
