@@ -20,6 +20,8 @@ use super::Doubt;
 
 /// Longest `Retry-After` that is read, in seconds; more is taken as this.
 const RETRY_AFTER_SECONDS_MAX: u64 = 3600;
+/// Longer answers are not searched for errors; a batch of them fits.
+const ERROR_BYTES_MAX: usize = 16 * 1024;
 /// Pauses before a request is tried again: they add up to little where another endpoint could be asked instead.
 const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(100)];
 
@@ -190,8 +192,8 @@ impl HttpClient {
 
     /// Posts JSON to the URL with `path` appended. `calls` is how many calls the body holds, for pacing.
     ///
-    /// Every request is a question, so it may be asked twice: a broken connection or a 5xx status is tried again after a
-    /// short pause, and where no answer has begun long after answers usually do, the same is sent once more and the
+    /// Every request is a question, so it may be asked twice: a broken connection or server is tried again after a short
+    /// pause, and where no answer has begun long after answers usually do, the same is sent once more and the
     /// first answer is taken.
     ///
     /// # Errors
@@ -204,7 +206,7 @@ impl HttpClient {
             let exchange = tokio::time::timeout(self.settings.total, self.exchange(&question));
             let answer = exchange.await.unwrap_or_else(|_| Err(slow("the whole answer")));
             let may_pass = match &answer {
-                Ok(answer) => answer.status >= 500 && answer.retry_after_ms.is_none(),
+                Ok(answer) => is_broken(answer),
                 Err(failure) => failure.may_pass,
             };
             match pauses.next().filter(|_| may_pass) {
@@ -311,6 +313,14 @@ struct Question<'a> {
 struct Failure {
     doubt: Doubt,
     may_pass: bool,
+}
+
+/// Whether the server broke down over it: a 5xx status, or JSON-RPC's "internal error", which comes with status 200.
+fn is_broken(answer: &Answer) -> bool {
+    const INTERNAL: &[u8] = b"\"code\":-32603";
+    let is_short = answer.body.len() <= ERROR_BYTES_MAX;
+    let says_so = || is_short && answer.body.windows(INTERNAL.len()).any(|bytes| bytes == INTERNAL);
+    answer.retry_after_ms.is_none() && (answer.status >= 500 || says_so())
 }
 
 fn slow(what: &str) -> Failure {

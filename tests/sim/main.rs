@@ -13,7 +13,13 @@ mod oracle;
 mod rng;
 mod world;
 
-use std::{env, panic};
+use std::{
+    env,
+    num::NonZeroUsize,
+    panic,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use world::World;
 
@@ -33,22 +39,51 @@ fn run(seed: u64) -> World {
     world
 }
 
-#[test]
-fn what_the_chain_says_is_what_the_merchant_was_told() {
-    let first = setting("SIM_SEED", 1);
-    let goal = setting("SIM_BLOCKS", 50_000);
-    let (mut blocks, mut crashes, mut events, mut seeds) = (0, 0, 0, 0);
-    while blocks < goal {
-        let seed = first + seeds;
+/// What the finished seeds came to.
+#[derive(Debug, Default)]
+struct Sum {
+    next: u64,
+    blocks: u64,
+    crashes: u64,
+    events: usize,
+}
+
+/// Plays seed after seed until all workers together have mined enough.
+fn play(sum: &Mutex<Sum>, first: u64, goal: u64) {
+    let sum = || sum.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let seed = {
+            let mut sum = sum();
+            if sum.blocks >= goal {
+                return;
+            }
+            sum.next += 1;
+            first + sum.next - 1
+        };
         let world = panic::catch_unwind(|| run(seed)).unwrap_or_else(|cause| {
             eprintln!("seed {seed} failed; SIM_SEED={seed} SIM_BLOCKS=1 cargo test --test sim plays it again");
             panic::resume_unwind(cause)
         });
-        blocks += world.chain.mined;
-        crashes += world.crashes;
-        events += world.merchant.events().len();
-        seeds += 1;
+        let mut sum = sum();
+        sum.blocks += world.chain.mined;
+        sum.crashes += world.crashes;
+        sum.events += world.merchant.events().len();
     }
+}
+
+#[test]
+fn what_the_chain_says_is_what_the_merchant_was_told() {
+    let first = setting("SIM_SEED", 1);
+    let goal = setting("SIM_BLOCKS", 50_000);
+    let sum = Mutex::new(Sum::default());
+    // One seed must be one world: a replay uses one worker.
+    let workers = if goal > 1 { thread::available_parallelism().map_or(1, NonZeroUsize::get) } else { 1 };
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| play(&sum, first, goal));
+        }
+    });
+    let Sum { next: seeds, blocks, crashes, events } = sum.into_inner().unwrap();
     println!("{seeds} seeds from {first}: {blocks} blocks, {crashes} crashes, {events} events, 0 violations");
     assert!(events > 0 && (goal < 10_000 || crashes > 0), "a run without events or crashes shows nothing");
 }

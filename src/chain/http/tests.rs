@@ -51,3 +51,52 @@ async fn bodies_without_end_and_bodies_that_stall_are_given_up() {
     let doubt = post_to("HTTP/1.1 200 OK\r\n", b"x: y\r\n", 1, hasty).await;
     assert_eq!(doubt.kind(), "transport");
 }
+
+/// Answers each connection in turn as `answers` says: its bytes, or silence. How many connections came.
+async fn serve_in_turn(listener: tokio::net::TcpListener, answers: &[Option<&str>]) -> usize {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut silent = Vec::new();
+    for (number, answer) in answers.iter().enumerate() {
+        let accepted = tokio::time::timeout(Duration::from_millis(500), listener.accept()).await;
+        let Ok(Ok((mut socket, _))) = accepted else { return number };
+        let mut request = [0; 4096];
+        let _ = socket.read(&mut request).await;
+        match answer {
+            Some(answer) => {
+                let (status, body) = answer.split_once(' ').unwrap_or(("200", answer));
+                let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                let _ = socket.write_all(format!("{head}{body}").as_bytes()).await;
+            }
+            None => silent.push(socket),
+        }
+    }
+    answers.len()
+}
+
+async fn ask_in_turn(answers: &[Option<&str>], patience: Duration) -> (Result<Answer, Doubt>, usize) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let client = HttpClient::new(url, HttpSettings::default()).unwrap();
+    client.patience.answered(patience);
+    futures::join!(client.post("", b"{}".to_vec(), 1), serve_in_turn(listener, answers))
+}
+
+#[tokio::test]
+async fn what_may_pass_is_asked_again_and_what_will_not_is_not() {
+    let internal = r#"200 {"id":1,"error":{"code":-32603,"message":"internal error"}}"#;
+    let unhurried = Duration::from_secs(60);
+    let (answer, asked) = ask_in_turn(&[Some("503 busy"), Some(internal), Some("200 fine")], unhurried).await;
+    assert_eq!((answer.unwrap().body, asked), (b"fine".to_vec(), 3));
+    let (answer, asked) = ask_in_turn(&[Some("500 a"), Some("500 b"), Some("500 c"), Some("200 d")], unhurried).await;
+    assert_eq!((answer.unwrap().body, asked), (b"c".to_vec(), 3), "three times is enough");
+    let (answer, asked) = ask_in_turn(&[Some("429 slow down"), Some("200 fine")], unhurried).await;
+    assert_eq!((answer.unwrap().status, asked), (429, 1));
+}
+
+#[tokio::test]
+async fn where_an_answer_is_long_overdue_the_same_is_sent_once_more() {
+    let begun = Instant::now();
+    let (answer, asked) = ask_in_turn(&[None, Some("200 fine")], Duration::from_millis(1)).await;
+    assert_eq!((answer.unwrap().body, asked), (b"fine".to_vec(), 2));
+    assert!(begun.elapsed() < Duration::from_secs(10), "the deadline was not waited for");
+}

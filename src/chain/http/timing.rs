@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// This part of an interval is added to it: what leaves evenly arrives less so, and a refusal costs more than a pause.
+const SPARE: u32 = 32;
 /// Shortest wait before a request is sent a second time.
 const PATIENCE_MIN: Duration = Duration::from_millis(100);
 /// So many times as long as answers usually take is too long.
@@ -23,7 +25,8 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(per_second: NonZeroU32) -> Self {
-        Self { interval: Duration::from_secs(1) / per_second.get(), next: Mutex::new(None) }
+        let interval = Duration::from_secs(1) / per_second.get();
+        Self { interval: interval + interval / SPARE, next: Mutex::new(None) }
     }
 
     /// When `weight` requests may leave.
@@ -77,9 +80,9 @@ mod tests {
         let pace = Pace::new(NonZeroU32::new(10).unwrap());
         let start = Instant::now();
         let leaves: Vec<_> = (0..10).map(|_| (pace.reserve(1, start) - start).as_millis()).collect();
-        assert_eq!(leaves, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
-        assert_eq!((pace.reserve(5, start) - start).as_millis(), 1000);
-        assert_eq!((pace.reserve(1, start) - start).as_millis(), 1500);
+        assert_eq!(leaves, [0, 103, 206, 309, 412, 515, 618, 721, 825, 928]);
+        assert_eq!((pace.reserve(5, start) - start).as_millis(), 1031);
+        assert_eq!((pace.reserve(1, start) - start).as_millis(), 1546);
         let later = start + Duration::from_secs(60);
         assert!(pace.reserve(1, later) <= later);
         assert!(pace.reserve(1, later) <= later);
