@@ -64,7 +64,8 @@ async fn serve_in_turn(listener: tokio::net::TcpListener, answers: &[Option<&str
         match answer {
             Some(answer) => {
                 let (status, body) = answer.split_once(' ').unwrap_or(("200", answer));
-                let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                let head =
+                    format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
                 let _ = socket.write_all(format!("{head}{body}").as_bytes()).await;
             }
             None => silent.push(socket),
