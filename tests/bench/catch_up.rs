@@ -77,7 +77,9 @@ async fn bare_range(client: &reqwest::Client, url: &str, from: u64, to: u64) -> 
     };
     for first in (from..=to).step_by(usize::try_from(BATCH).expect("few")) {
         let calls: Vec<_> = (first..=to.min(first + BATCH - 1))
-            .map(|n| format!(r#"{{"jsonrpc":"2.0","id":{n},"method":"eth_getBlockByNumber","params":["0x{n:x}",false]}}"#))
+            .map(|n| {
+                format!(r#"{{"jsonrpc":"2.0","id":{n},"method":"eth_getBlockByNumber","params":["0x{n:x}",false]}}"#)
+            })
             .collect();
         let body = post(format!("[{}]", calls.join(","))).await;
         let items: Vec<Item<BareHeader<'_>>> = serde_json::from_slice(&body).expect("headers");

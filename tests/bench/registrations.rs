@@ -21,9 +21,7 @@ use criterion::{Criterion, Throughput};
 use depositd::{
     api::{
         self, ApiDeps, Listeners,
-        proto::v1::{
-            RegisterOrderRequest, order_service_client::OrderServiceClient, register_order_request::Amount,
-        },
+        proto::v1::{RegisterOrderRequest, order_service_client::OrderServiceClient, register_order_request::Amount},
     },
     domain::{Family, NotifyUrl, StatusBoard, Timestamp},
     writer::{Writer, WriterHandle},
@@ -132,8 +130,7 @@ fn figures(daemon: &Daemon, clients: &[OrderServiceClient<Channel>]) {
     let before = common::fsyncs_per_second(dir, Duration::from_secs(2));
     let begun = Instant::now();
     let until = begun + Duration::from_secs(common::setting("BENCH_SECONDS", 10));
-    let mut took =
-        daemon.runtime.block_on(register(clients, Arc::new(AtomicU64::new(u64::MAX)), Some(until), 0x5eed));
+    let mut took = daemon.runtime.block_on(register(clients, Arc::new(AtomicU64::new(u64::MAX)), Some(until), 0x5eed));
     let seconds = begun.elapsed().as_secs_f64();
     let after = common::fsyncs_per_second(dir, Duration::from_secs(2));
     took.sort_unstable();

@@ -147,8 +147,7 @@ fn pool(server: &Server, http: HttpSettings) -> Pool<EvmSource> {
     let url = server.url.parse().expect("a URL");
     let usual = EvmSettings::new(common::network(), "local".to_owned(), url, vec![TOKEN]);
     let source = EvmSource::new(EvmSettings { http, ..usual }).expect("a client");
-    let expected =
-        Expected { chain_id: LedgerSpec::default().chain_id, genesis: None, decimals: vec![(TOKEN, 6)] };
+    let expected = Expected { chain_id: LedgerSpec::default().chain_id, genesis: None, decimals: vec![(TOKEN, 6)] };
     Pool::new(common::network(), expected, vec![source], PoolSettings::default())
 }
 
