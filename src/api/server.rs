@@ -16,7 +16,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
-    Api, ApiDeps, Core,
+    Api, ApiDeps, Core, READS_MAX,
     auth::Keeper,
     door::{Door, RULES},
     listen::{ApiError, CONNECTIONS_MAX, Listeners, with_room},
@@ -64,6 +64,7 @@ pub async fn serve(deps: ApiDeps, listeners: Listeners, stop: CancellationToken)
         board: deps.board,
         url_check: deps.url_check,
         pager: Pager::new(key),
+        reads: Arc::new(Semaphore::new(READS_MAX)),
     }));
     let health = HealthReporter::new();
     set_health(&health, ServingStatus::Serving).await;
