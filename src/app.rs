@@ -37,6 +37,10 @@ const FOLLOWER_TURN_MAX: Duration = Duration::from_secs(300);
 const WRITER_TURN_MAX: Duration = Duration::from_secs(60);
 /// Pause between two pings of the writer.
 const PING_PAUSE: Duration = Duration::from_secs(3);
+/// The service manager is told this often that start or stop goes on.
+const PATIENCE_PAUSE: Duration = Duration::from_secs(10);
+/// How long it shall wait from there.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Deposits taken up for verification at start, per network.
 const DUE_LEN_MAX: usize = 64;
 
@@ -118,8 +122,8 @@ pub async fn run(
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    let core = open(&config).await?;
-    let pools = connect(&config).await?;
+    let core = patiently(open(&config)).await?;
+    let pools = patiently(connect(&config)).await?;
     let doors = bind(&config).await?;
     let failed = Arc::new(OnceLock::new());
     let mut tasks = Supervisor::new(stop);
@@ -132,7 +136,7 @@ pub async fn run(
     let first = tasks.first_exit().await;
     drop(service::stopping("stopping"));
     info!("stopping");
-    let late = tasks.close(config.stop.grace()).await;
+    let late = patiently(tasks.close(config.stop.grace())).await;
     for exit in &late {
         error!("{exit}");
     }
@@ -142,6 +146,23 @@ pub async fn run(
     match first.or_else(|| late.into_iter().next()) {
         Some(exit) => Err(AppError::Task(exit)),
         None => Ok(()),
+    }
+}
+
+/// Asks the service manager for more time while `step` goes on: a large store is verified for longer than any fixed
+/// limit, and a start cut off there would be cut off again at every restart.
+async fn patiently<T>(step: impl Future<Output = T>) -> T {
+    let ask = async {
+        loop {
+            // systemd may not be there; then nobody is told.
+            drop(service::extend_timeout(PATIENCE));
+            tokio::time::sleep(PATIENCE_PAUSE).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        outcome = step => outcome,
+        never = ask => never,
     }
 }
 

@@ -26,8 +26,11 @@ use super::{
 };
 use crate::domain::Scope;
 
-/// Calls being answered at once, over all connections.
+/// Calls of known callers being answered at once, over all connections of a listener.
 const IN_FLIGHT_MAX: usize = 4096;
+/// Calls that need no caller being answered at once, over all connections of a listener. Apart from the others: who has
+/// no token must not hold the room of those who have, by calls whose message never comes.
+const ANONYMOUS_IN_FLIGHT_MAX: usize = 128;
 /// What a client is told to wait when there are more.
 const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(100);
 /// The time a call has if the client does not say.
@@ -109,20 +112,26 @@ pub(super) struct Door {
     entrance: Entrance,
     keeper: Arc<Keeper>,
     room: Arc<Semaphore>,
+    lobby: Arc<Semaphore>,
 }
 
 impl Door {
-    /// A door for each entrance, with one room behind them.
+    /// A door for each entrance, each with a room of its own: TCP can be full and the operator's socket is not.
     pub(super) fn pair(keeper: Keeper) -> (Self, Self) {
-        let unix =
-            Self { entrance: Entrance::Unix, keeper: Arc::new(keeper), room: Arc::new(Semaphore::new(IN_FLIGHT_MAX)) };
-        let tcp = Self { entrance: Entrance::Tcp, ..unix.clone() };
-        (unix, tcp)
+        let keeper = Arc::new(keeper);
+        let door = |entrance| Self {
+            entrance,
+            keeper: Arc::clone(&keeper),
+            room: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
+            lobby: Arc::new(Semaphore::new(ANONYMOUS_IN_FLIGHT_MAX)),
+        };
+        (door(Entrance::Unix), door(Entrance::Tcp))
     }
 
     /// Decides before the body is read. The caller goes along with the request.
     fn admit(&self, rule: &Rule, request: &mut Request<Body>) -> Result<OwnedSemaphorePermit, Problem> {
-        let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+        let room = if rule.need == Need::Nothing { &self.lobby } else { &self.room };
+        let room = Arc::clone(room).try_acquire_owned().map_err(|_| {
             Problem::new(Code::ResourceExhausted, "IN_FLIGHT_LIMIT", "too many calls at once")
                 .retry_after(IN_FLIGHT_PAUSE)
         })?;
@@ -306,5 +315,21 @@ mod tests {
         assert_eq!(of("1H"), DEADLINE_MAX - DEADLINE_MARGIN);
         assert_eq!(of("nonsense"), DEADLINE_DEFAULT);
         assert_eq!(deadline(&HeaderMap::new()), DEADLINE_DEFAULT);
+    }
+
+    #[test]
+    fn calls_without_a_caller_do_not_take_the_room_of_the_others() {
+        let (unix, tcp) = Door::pair(Keeper::new(vec![]));
+        let admit = |door: &Door, path: &str| {
+            door.admit(rule_of(path), &mut Request::new(Body::empty())).map_err(|problem| problem.code())
+        };
+        let (health, list) = ("/grpc.health.v1.Health/Check", "/depositd.v1.NetworkService/ListNetworks");
+        let held: Vec<_> = (0..ANONYMOUS_IN_FLIGHT_MAX).map(|_| admit(&unix, health).unwrap()).collect();
+        assert_eq!(admit(&unix, health).err(), Some(Code::ResourceExhausted));
+        assert!(admit(&unix, list).is_ok(), "a known caller has room");
+        assert!(admit(&tcp, health).is_ok(), "the other listener has its own");
+        drop(held);
+        assert!(admit(&unix, health).is_ok());
+        assert_eq!(admit(&tcp, list).err(), Some(Code::Unauthenticated));
     }
 }

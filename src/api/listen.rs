@@ -24,7 +24,8 @@ use tonic::transport::server::Connected;
 
 /// Mode of the Unix socket: the owner and the group.
 const SOCKET_MODE: u32 = 0o660;
-/// Connections at once, over both listeners; more wait in the kernel's queue.
+/// Connections at once over each listener; more wait in the kernel's queue. Not shared: whoever fills TCP without ever
+/// showing a token leaves the operator his socket.
 pub(super) const CONNECTIONS_MAX: usize = 10_000;
 
 /// Pause after a connection that could not be accepted.

@@ -26,6 +26,8 @@ mod tests;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use tokio::sync::Semaphore;
+
 use crate::{
     domain::{NetworkId, NetworkSpec, StatusBoard, TokenGrant},
     store::{Reader, StoreError},
@@ -64,6 +66,10 @@ impl fmt::Debug for ApiDeps {
     }
 }
 
+/// Reads of the store at once. They run on threads that the notifier's reads need too, and a read whose caller has gone
+/// away goes on: it keeps its place until it is over, and the others wait where they can still be called off.
+const READS_MAX: usize = 64;
+
 /// All services; each file implements one of the generated traits.
 #[derive(Clone)]
 struct Api(Arc<Core>);
@@ -76,6 +82,7 @@ struct Core {
     board: StatusBoard,
     url_check: UrlCheck,
     pager: Pager,
+    reads: Arc<Semaphore>,
 }
 
 impl Api {
@@ -85,7 +92,12 @@ impl Api {
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         let reader = self.0.reader.clone();
-        match tokio::task::spawn_blocking(move || read(&reader)).await {
+        let place = Arc::clone(&self.0.reads).acquire_owned().await.map_err(|_| Problem::stopping())?;
+        let work = move || {
+            let _place = place;
+            read(&reader)
+        };
+        match tokio::task::spawn_blocking(work).await {
             Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => Err(Problem::store(&error)),
             Err(_) => Err(Problem::stopping()),

@@ -16,7 +16,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
-    Api, ApiDeps, Core,
+    Api, ApiDeps, Core, READS_MAX,
     auth::Keeper,
     door::{Door, RULES},
     listen::{ApiError, CONNECTIONS_MAX, Listeners, with_room},
@@ -64,19 +64,20 @@ pub async fn serve(deps: ApiDeps, listeners: Listeners, stop: CancellationToken)
         board: deps.board,
         url_check: deps.url_check,
         pager: Pager::new(key),
+        reads: Arc::new(Semaphore::new(READS_MAX)),
     }));
     let health = HealthReporter::new();
     set_health(&health, ServingStatus::Serving).await;
     let routes = routes(api, &health)?;
     let Listeners { unix, path, tcp } = listeners;
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let unix = with_room(UnixListenerStream::new(unix), Arc::clone(&room));
+    let room = || Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let unix = with_room(UnixListenerStream::new(unix), room());
     let tcp = tcp.map(|tcp| {
         let incoming = TcpListenerStream::new(tcp).inspect(|accepted| {
             // Answers are one small write each; a failure costs speed only.
             let _ = accepted.as_ref().map(|io| io.set_nodelay(true));
         });
-        serve_one(tcp_door, routes.clone(), with_room(incoming, room), stop.clone())
+        serve_one(tcp_door, routes.clone(), with_room(incoming, room()), stop.clone())
     });
     let unix = serve_one(unix_door, routes, unix, stop.clone());
     let both = async { tokio::try_join!(unix, OptionFuture::from(tcp).map(Option::transpose)) };

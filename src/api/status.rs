@@ -12,6 +12,8 @@ use crate::{store::StoreError, writer::handle::Refusal};
 pub(super) const DOMAIN: &str = "depositd";
 /// Violations told at once. They travel in HTTP/2 headers, which clients limit to 8 or 16 KiB.
 const VIOLATIONS_MAX: usize = 16;
+/// Longest text of one of them, in bytes: a request's own text, escaped, could be many times longer.
+const TEXT_BYTES_MAX: usize = 160;
 /// What a client is told to wait for a network that has not been read yet.
 const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
 
@@ -63,6 +65,7 @@ impl Problem {
     pub(super) fn fields(mut violations: Vec<Violation>) -> Self {
         let more = violations.len().saturating_sub(VIOLATIONS_MAX);
         violations.truncate(VIOLATIONS_MAX);
+        violations.iter_mut().for_each(|bad| clip(&mut bad.text));
         let mut message = match violations.first() {
             Some(first) => format!("{}: {}", first.field, first.text),
             None => "the request is refused".to_owned(),
@@ -165,6 +168,15 @@ impl Problem {
     #[cfg(test)]
     pub(super) fn refused(&self) -> Vec<(&str, &str)> {
         self.0.violations.iter().map(|bad| (bad.field.as_str(), bad.reason.as_str())).collect()
+    }
+}
+
+/// Cuts a text beyond [`TEXT_BYTES_MAX`] and shows that it did.
+fn clip(text: &mut String) {
+    if text.len() > TEXT_BYTES_MAX {
+        let end = (0..=TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
     }
 }
 
@@ -281,7 +293,7 @@ mod tests {
         let bad = |n| Violation {
             field: format!("orders[{n}].address"),
             reason: "ADDRESS_FORM".into(),
-            text: "x".repeat(80),
+            text: "\u{10ffff}".repeat(64).escape_unicode().to_string(),
         };
         let status = Status::from(Problem::fields((0..1000).map(bad).collect()));
         assert!(status.details().len() < 6000, "{}", status.details().len());

@@ -78,7 +78,7 @@ pub async fn dispatch(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Run(file) => Box::pin(run::run(&file.config)).await,
         Command::Demo { keep } => Box::pin(demo::run(keep)).await,
-        Command::CheckConfig(file) => check_config::run(&file.config, args.json, std::env::vars()),
+        Command::CheckConfig(file) => check_config::run(&file.config, args.json, variables()),
         Command::App(command) => app::run(command, args).await,
         Command::Order(command) => order::run(command, args).await,
         Command::Address(command) => address::run(command, args).await,
@@ -92,6 +92,12 @@ pub async fn dispatch(cli: Cli) -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The process's environment. Bytes that are no text are replaced: `std::env::vars` would panic over a variable that is
+/// none of ours.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const CONFIG: u8 = 78;
 const SOFTWARE: u8 = 70;
 
 pub(super) async fn run(file: &Path) -> Result<(), Failure> {
-    let config = config::load(Some(file), std::env::vars()).map_err(|errors| Failure::new(CONFIG, errors.text()))?;
+    let config = config::load(Some(file), super::variables()).map_err(|errors| Failure::new(CONFIG, errors.text()))?;
     end_on_panic();
     serve(config).await
 }

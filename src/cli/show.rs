@@ -19,9 +19,20 @@ pub(super) fn line(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
-/// Writes a line to stderr.
+/// Writes lines to stderr.
 pub(super) fn message(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", plain(text));
+}
+
+/// Text that came from elsewhere, as it may meet a terminal: control characters, and those that turn the direction of
+/// what stands beside them, are written out.
+fn plain(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let show = |c: char| {
+        let hidden = (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
+        if hidden { c.escape_unicode().to_string() } else { c.to_string() }
+    };
+    text.chars().map(show).collect()
 }
 
 /// Rows and the form they can take.
@@ -65,6 +76,9 @@ impl Shown {
 
 fn table(header: Vec<&'static str>, rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
+    // One row is one line.
+    let cell = |text: String| plain(&text).replace('\n', " ");
+    let rows = rows.into_iter().map(|row| row.into_iter().map(cell).collect::<Vec<_>>());
     table.load_preset(NOTHING).set_header(header).add_rows(rows);
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
@@ -262,5 +276,16 @@ mod tests {
         let list = Shown::list("orders", vec![order(&order_), order(&order_)], ORDER.to_vec(), Some("next"));
         assert_eq!(list.json["orders"].as_array().map(Vec::len), Some(2));
         assert_eq!(list.json["next_page_token"], "next");
+    }
+
+    #[test]
+    fn nothing_from_elsewhere_moves_a_terminal() {
+        let why = "\u{1b}]0;pwned\u{7}\u{9b}2J\rok\nline".to_owned();
+        let shown = network(&v1::Network { network: "main".into(), why, ..v1::Network::default() });
+        let text = table(shown.header, shown.rows);
+        assert!(text.contains("\\u{1b}]0;pwned") && text.ends_with("ok line"), "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert_eq!(text.lines().count(), 2);
+        assert_eq!(plain("A-\u{202e}1\n"), "A-\\u{202e}1\n");
     }
 }

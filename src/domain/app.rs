@@ -112,13 +112,18 @@ impl NotifyUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Scheme, host and port: what comes before the path.
+    pub fn receiver(&self) -> &str {
+        let end = self.0.match_indices('/').nth(2).map_or(self.0.len(), |(at, _)| at);
+        &self.0[..end]
+    }
 }
 
 impl fmt::Debug for NotifyUrl {
     /// Scheme and host only: paths carry tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.match_indices('/').nth(2).map_or(self.0.len(), |(at, _)| at);
-        write!(f, "{}/…", &self.0[..end])
+        write!(f, "{}/…", self.receiver())
     }
 }
 

@@ -11,14 +11,16 @@ pub const BODY_BYTES_MAX: usize = 2560;
 /// Longest kept excerpt of a receiver's answer, in bytes.
 pub const EXCERPT_BYTES_MAX: usize = 1024;
 
-/// One app's URL: a lane of its own, so that one slow receiver delays only himself.
+/// One app's receiver: a lane of its own, so that one slow receiver delays only himself. A receiver is scheme, host and
+/// port: an order's own path or query (`/paid?order=17`) does not make another one, or a slow shop with a thousand
+/// orders would hold a thousand lanes and all attempts under way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId(pub [u8; 8]);
 
 impl EndpointId {
-    /// The lane of `app` and `url`.
+    /// The lane of `app` and the receiver in `url`.
     pub fn of(app: &AppId, url: &NotifyUrl) -> Self {
-        let digest = Sha256::new().chain_update(app.as_str()).chain_update([0]).chain_update(url.as_str()).finalize();
+        let digest = Sha256::new().chain_update(app.as_str()).chain_update([0]).chain_update(url.receiver()).finalize();
         let mut id = [0; 8];
         id.copy_from_slice(&digest[..8]);
         Self(id)
@@ -169,4 +171,24 @@ pub enum Verdict {
     RetryAt(Millis),
     /// Out of attempts, or the receiver is gone.
     DeadLetter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_an_app_and_a_receiver_whatever_the_path() {
+        let lane = |app: &str, url: &str| {
+            EndpointId::of(&app.parse().unwrap(), &NotifyUrl::checked(url.to_owned()).unwrap())
+        };
+        let shop = lane("shop", "https://shop.example/paid");
+        for same in ["https://shop.example/", "https://shop.example/paid?order=17", "https://shop.example/a/b//c"] {
+            assert_eq!(lane("shop", same), shop, "{same}");
+        }
+        for other in ["https://shop.example:8443/paid", "http://shop.example/paid", "https://b.shop.example/paid"] {
+            assert_ne!(lane("shop", other), shop, "{other}");
+        }
+        assert_ne!(lane("other", "https://shop.example/paid"), shop);
+    }
 }

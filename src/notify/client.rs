@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -10,7 +11,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use tokio::time::timeout_at;
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     NotifyError, NotifySettings,
@@ -77,7 +78,7 @@ impl Client {
             .referer(false)
             .https_only(!settings.egress.allow_insecure_loopback)
             .tls_version_min(reqwest::tls::Version::TLS_1_2)
-            .dns_resolver(GuardedResolver(settings.egress.clone()))
+            .dns_resolver(GuardedResolver::new(settings.egress.clone()))
             .connect_timeout(settings.connect)
             .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("depositd/", env!("CARGO_PKG_VERSION")))
@@ -124,6 +125,10 @@ impl Client {
         let Ok(url) = Url::parse(url.as_str()) else {
             return Came::blocked("form", "not a URL");
         };
+        // No resolver is asked about a literal, so nobody else would see that it is an address of this host.
+        if let Some(denial) = literal(&url).and_then(|address| judge(&self.policy, address).err()) {
+            return Came::blocked(denial.word(), &format!("the host is {denial}"));
+        }
         let Some(headers) = signed_headers(notification, app, started) else {
             return Came::blocked("no_key", "the app has no live signing key");
         };
@@ -155,6 +160,15 @@ impl Client {
             (_, Some(cut)) => format!("status {status}; body {cut}"),
         };
         Came { status: Some(status), outcome, detail, excerpt: excerpt(&body) }
+    }
+}
+
+/// The address a URL names instead of a host.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
     }
 }
 

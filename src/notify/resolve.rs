@@ -2,10 +2,12 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+    sync::Arc,
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::domain::{
     EgressPolicy,
@@ -14,6 +16,10 @@ use crate::domain::{
 
 /// Addresses of one name that are tried; the rest of a giant answer is dropped.
 const ADDRESSES_MAX: usize = 16;
+
+/// Look-ups at once. One that nobody answers goes on far beyond the attempt's deadline, and it holds a thread of the pool
+/// that reads of the store run on as well (512): receivers' dead name servers must not take them all.
+const LOOKUPS_MAX: usize = 256;
 
 /// Every address of the name was denied; this is the first one's reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,15 +38,24 @@ pub(super) struct LookupFailed(io::Error);
 
 /// Resolves names and lets only addresses through that the policy allows.
 #[derive(Clone, Debug)]
-pub(super) struct GuardedResolver(pub(super) EgressPolicy);
+pub(super) struct GuardedResolver {
+    policy: EgressPolicy,
+    lookups: Arc<Semaphore>,
+}
+
+impl GuardedResolver {
+    /// For this policy.
+    pub(super) fn new(policy: EgressPolicy) -> Self {
+        Self { policy, lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
+    }
+}
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.0.clone();
+        let Self { policy, lookups } = self.clone();
         Box::pin(async move {
-            // Port 0: the connector puts the URL's port in its place.
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(LookupFailed)?;
-            let (allowed, denied) = sort(&policy, found);
+            let found = look_up(name.as_str().to_owned(), lookups).await.map_err(LookupFailed)?;
+            let (allowed, denied) = sort(&policy, found.into_iter());
             match (allowed.is_empty(), denied) {
                 (false, _) => Ok(Box::new(allowed.into_iter()) as Addrs),
                 (true, Some(denial)) => Err(Denied(denial).into()),
@@ -50,11 +65,22 @@ impl Resolve for GuardedResolver {
     }
 }
 
+/// The first addresses of `name`. Who waits may go away; the look-up keeps its place until it is really over.
+async fn look_up(name: String, lookups: Arc<Semaphore>) -> io::Result<Vec<SocketAddr>> {
+    let place = lookups.acquire_owned().await.map_err(io::Error::other)?;
+    let looked = spawn_blocking(move || {
+        let _place = place;
+        // Port 0: the connector puts the URL's port in its place.
+        (name.as_str(), 0).to_socket_addrs().map(|found| found.take(ADDRESSES_MAX).collect())
+    });
+    looked.await.map_err(io::Error::other)?
+}
+
 /// What may be dialled, and why the first other one may not.
 fn sort(policy: &EgressPolicy, found: impl Iterator<Item = SocketAddr>) -> (Vec<SocketAddr>, Option<Denial>) {
     let mut allowed = Vec::new();
     let mut denied = None;
-    for address in found.take(ADDRESSES_MAX) {
+    for address in found {
         match judge(policy, address.ip()) {
             Ok(()) => allowed.push(address),
             Err(denial) => denied = denied.or(Some(denial)),
@@ -93,11 +119,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_to_loopback_is_denied_unless_allowed() {
-        let denied = GuardedResolver(EgressPolicy::default()).resolve("localhost".parse().unwrap()).await;
+        let denied = GuardedResolver::new(EgressPolicy::default()).resolve("localhost".parse().unwrap()).await;
         let error = denied.err().expect("localhost is loopback");
         assert_eq!(error.downcast_ref::<Denied>(), Some(&Denied(Denial::Loopback)));
 
-        let allowed = GuardedResolver(development()).resolve("localhost".parse().unwrap()).await.unwrap();
+        let allowed = GuardedResolver::new(development()).resolve("localhost".parse().unwrap()).await.unwrap();
         let addresses: Vec<_> = allowed.collect();
         assert!(!addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
     }
