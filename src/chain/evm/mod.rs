@@ -296,7 +296,14 @@ impl EvmSource {
 
     async fn decimals_of(&self, token: Address) -> Result<u8, Doubt> {
         let params = format!(r#"[{{"to":"{token:?}","data":"{DECIMALS_SELECTOR}"}},"latest"]"#);
-        let Bytes(word) = self.rpc.fetch::<Bytes<32>>("eth_call", &params).await?;
+        let answer = self.rpc.fetch::<Bytes<32>>("eth_call", &params).await;
+        let Bytes(word) = answer.map_err(|doubt| match doubt {
+            Doubt::Malformed { method, what } => {
+                let what = format!("no token answers decimals() at {token:?} ({what}); is the contract right?");
+                Doubt::Malformed { method, what }
+            }
+            other => other,
+        })?;
         let (high, low) = word.split_at(31);
         let fits = high.iter().all(|byte| *byte == 0) && low[0] <= DECIMALS_MAX;
         let what = || format!("decimals of {token:?} above {DECIMALS_MAX}");
