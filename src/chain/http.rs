@@ -183,7 +183,8 @@ impl HttpClient {
             .or_else(|_| with_bundled_roots(builder()))
             .map_err(|error| HttpSetupError::Client(error.without_url().to_string()))?;
         let pace = settings.requests_per_second.map(Pace::new);
-        Ok(Self { client, url, settings, pace, patience: Patience::new() })
+        let patience = Patience::new(pace.is_some());
+        Ok(Self { client, url, settings, pace, patience })
     }
 
     /// Where it goes, as far as it may be printed.
