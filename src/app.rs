@@ -130,8 +130,11 @@ pub async fn run(
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    let core = patiently(open(&config)).await?;
-    let pools = patiently(connect(&config)).await?;
+    let (core, pools) = tokio::select! {
+        begun = patiently(begin(&config)) => begun?,
+        // Nothing has been promised yet, so nothing has to be finished: the full check of a large store takes minutes.
+        () = stop.cancelled() => return Ok(()),
+    };
     let doors = bind(&config).await?;
     let failed = Arc::new(OnceLock::new());
     let mut tasks = Supervisor::new(stop);
@@ -173,6 +176,12 @@ async fn patiently<T>(step: impl Future<Output = T>) -> T {
         outcome = step => outcome,
         never = ask => never,
     }
+}
+
+/// The store, checked, and the pools, identified.
+async fn begin(config: &Config) -> Result<(Core, Vec<Arc<Pool<EvmSource>>>), AppError> {
+    let core = open(config).await?;
+    Ok((core, connect(config).await?))
 }
 
 /// Opens the store and checks every row of it.

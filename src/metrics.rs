@@ -36,6 +36,8 @@ const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const COUNTS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 /// How often the histograms are kept small.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// After a stop, answers under way have this long: a request whose end never comes must not hold up the stop.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// Gauges: name and help.
 pub const GAUGES: [(&str, &str); 8] = [
@@ -242,12 +244,17 @@ pub async fn serve_pages(listener: TcpListener, pages: Pages, stop: Cancellation
         }
     };
     let until = stop.clone();
+    let cut = async move {
+        stop.cancelled().await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
     let serving = axum::serve(listener, router(pages.clone()))
         .with_graceful_shutdown(async move { until.cancelled().await })
         .into_future();
     tokio::select! {
         outcome = serving => outcome,
         () = upkeep => Ok(()),
+        () = cut => Ok(()),
     }
 }
 

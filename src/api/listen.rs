@@ -20,6 +20,7 @@ use tokio::{
     net::{TcpListener, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 /// Mode of the Unix socket: the owner and the group.
@@ -117,13 +118,16 @@ fn remove_stale(path: &Path) -> Result<(), ApiError> {
     }
 }
 
-/// Accepts from `incoming` as long as there is room; the rest waits in the kernel's queue.
+/// Accepts from `incoming` as long as there is room; the rest waits in the kernel's queue. `cut` breaks every
+/// connection off: they are served by tasks nobody else can end, and each holds on to the writer.
 pub(super) fn with_room<IO: Send + 'static>(
     incoming: impl Stream<Item = io::Result<IO>> + Send + 'static,
     room: Arc<Semaphore>,
+    cut: CancellationToken,
 ) -> impl Stream<Item = io::Result<Counted<IO>>> + Send {
     incoming.then(move |accepted| {
         let room = Arc::clone(&room);
+        let cut = cut.clone();
         async move {
             if accepted.is_err() {
                 // Out of descriptors, most likely: without a pause we would ask again at once, and for ever.
@@ -131,14 +135,15 @@ pub(super) fn with_room<IO: Send + 'static>(
             }
             let io = accepted?;
             let permit = room.acquire_owned().await.map_err(io::Error::other)?;
-            Ok(Counted { io, _permit: permit })
+            Ok(Counted { io, cut: Box::pin(cut.cancelled_owned()), _permit: permit })
         }
     })
 }
 
-/// A connection that counts until it is closed.
+/// A connection that counts until it is closed, and breaks off when it is cut.
 pub(super) struct Counted<IO> {
     io: IO,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -152,6 +157,10 @@ impl<IO: Connected> Connected for Counted<IO> {
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Counted<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // The connection always waits to read, so this wakes it.
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }

@@ -47,6 +47,8 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30 * 60);
 /// After a stop, calls under way have this long.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// And then this long to notice that their connection was cut.
+const CUT_GRACE: Duration = Duration::from_secs(1);
 
 /// Serves all services on `listeners` until `stop` is cancelled; calls under way are finished, within 10 seconds.
 /// The Unix socket's file is removed at the end.
@@ -71,13 +73,14 @@ pub async fn serve(deps: ApiDeps, listeners: Listeners, stop: CancellationToken)
     let routes = routes(api, &health)?;
     let Listeners { unix, path, tcp } = listeners;
     let room = || Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let unix = with_room(UnixListenerStream::new(unix), room());
+    let cut = CancellationToken::new();
+    let unix = with_room(UnixListenerStream::new(unix), room(), cut.clone());
     let tcp = tcp.map(|tcp| {
         let incoming = TcpListenerStream::new(tcp).inspect(|accepted| {
             // Answers are one small write each; a failure costs speed only.
             let _ = accepted.as_ref().map(|io| io.set_nodelay(true));
         });
-        serve_one(tcp_door, routes.clone(), with_room(incoming, room()), stop.clone())
+        serve_one(tcp_door, routes.clone(), with_room(incoming, room(), cut.clone()), stop.clone())
     });
     let unix = serve_one(unix_door, routes, unix, stop.clone());
     let both = async { tokio::try_join!(unix, OptionFuture::from(tcp).map(Option::transpose)) };
@@ -85,13 +88,13 @@ pub async fn serve(deps: ApiDeps, listeners: Listeners, stop: CancellationToken)
         stop.cancelled().await;
         set_health(&health, ServingStatus::NotServing).await;
         tokio::time::sleep(STOP_GRACE).await;
+        tracing::warn!("calls were still open at the end of the grace time");
+        cut.cancel();
+        tokio::time::sleep(CUT_GRACE).await;
     };
     let outcome = tokio::select! {
         outcome = both => outcome.map(|_| ()),
-        () = grace => {
-            tracing::warn!("calls were still open at the end of the grace time");
-            Ok(())
-        }
+        () = grace => Ok(()),
     };
     // A leftover file is harmless: the next start sees that nobody listens.
     let _ = fs::remove_file(path);

@@ -300,6 +300,22 @@ async fn a_stop_ends_the_server_and_removes_the_socket() {
 }
 
 #[tokio::test]
+async fn a_stop_lets_go_of_the_writer_although_a_stream_stays_open() {
+    let mut world = World::start().await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(connect(&world.tcp).await.unwrap());
+    let asked = tonic_health::pb::HealthCheckRequest::default();
+    let mut told = health.watch(asked).await.unwrap().into_inner();
+    assert_eq!(told.message().await.unwrap().unwrap().status, 1);
+    world.stop.cancel();
+    let before = std::time::Instant::now();
+    // The server, and the writer, which ends when nobody can send to it any more.
+    while let Some(ended) = tokio::time::timeout(Duration::from_secs(15), world.tasks.join_next()).await.unwrap() {
+        ended.unwrap();
+    }
+    assert!(before.elapsed() < Duration::from_secs(12), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
 async fn sockets_in_the_way_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let path: PathBuf = dir.path().join("api.sock");

@@ -84,3 +84,22 @@ fn names_follow_the_law() {
         assert!(!name.contains("_ms") && !name.contains("millis"), "{name}");
     }
 }
+
+#[tokio::test]
+async fn half_a_request_does_not_hold_up_the_stop() {
+    let recorder = builder().unwrap().build_recorder();
+    let pages = Pages::new(recorder.handle(), StatusBoard::default(), TurnBoard::default(), Arc::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let script = async {
+        let mut half = TcpStream::connect(at).await.unwrap();
+        half.write_all(b"GET /livez HTTP/1.1\r\nHo").await.unwrap();
+        assert!(fetch(at, "/livez").await.starts_with("HTTP/1.1 200"));
+        stop.cancel();
+        half
+    };
+    let both = async { tokio::join!(serve_pages(listener, pages, stop.clone()), script) };
+    let (ended, _half) = tokio::time::timeout(Duration::from_secs(5), both).await.expect("the pages end");
+    ended.unwrap();
+}
