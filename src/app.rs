@@ -50,6 +50,14 @@ pub enum AppError {
     /// The store cannot be used.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// A configured directory is not there; it is not made, lest a disk that is not mounted is written beside.
+    #[error("{key}: the directory {dir} does not exist: mount it, or make it with mkdir -p")]
+    NoDirectory {
+        /// The configuration's key.
+        key: &'static str,
+        /// The directory.
+        dir: String,
+    },
     /// What is stored does not fit the configuration.
     #[error("{0}")]
     Load(#[from] LoadError),
@@ -86,7 +94,7 @@ impl AppError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_code(),
-            Self::Load(_) | Self::Network(_) | Self::Http(_) => 78,
+            Self::NoDirectory { .. } | Self::Load(_) | Self::Network(_) | Self::Http(_) => 78,
             Self::Api(_) | Self::Pages { .. } | Self::Thread(_) => 1,
             Self::Task(_) => 70,
             Self::Writer(_) => 74,
@@ -143,6 +151,7 @@ pub async fn run(
     for exit in &late {
         error!("{exit}");
     }
+    info!("stopped");
     if let Some(why) = failed.get() {
         return Err(AppError::Writer(why.clone()));
     }
@@ -178,6 +187,11 @@ async fn begin(config: &Config) -> Result<(Core, Vec<Arc<Pool<EvmSource>>>), App
 /// Opens the store and checks every row of it.
 async fn open(config: &Config) -> Result<Core, AppError> {
     let options = wiring::store_options(&config.store);
+    for (key, path) in [("store.dir", &options.dir), ("store.witness", &options.witness)] {
+        if let Some(dir) = path.parent().filter(|dir| !dir.is_dir()) {
+            return Err(AppError::NoDirectory { key, dir: dir.display().to_string() });
+        }
+    }
     let specs: Vec<_> = config.networks.iter().map(|network| network.spec.clone()).collect();
     let opened = tokio::task::spawn_blocking(move || {
         let mut loading = Loading::of(specs);

@@ -9,12 +9,13 @@ use super::{
     convert::Form,
     door::caller_of,
     orders::{BATCH_IN_FLIGHT, batch_len, seen_app},
-    page,
+    page::{self, SCAN_CHUNK_ROWS, SCAN_ROWS_MAX},
     proto::v1::{self, address_service_server::AddressService, batch_watch_addresses_result::Result as ItemResult},
     status::Problem,
 };
 use crate::{
-    domain::{Address, Holding, NetworkId},
+    domain::{Address, AppId, Holding, NetworkId},
+    store::{Reader, StoreError},
     writer::handle::{NewWatch, Refusal},
 };
 
@@ -106,14 +107,11 @@ impl AddressService for Api {
         let app = seen_app(&caller, &asked.app_id)?;
         let question = ["addresses", asked.app_id.as_str()];
         let after = self.0.pager.position(&question, &asked.page_token)?.and_then(|bytes| place(&bytes));
-        let read = self.read(move |reader| {
-            let after = after.as_ref().map(|(network, address)| (network, *address));
-            reader.holdings(&app, after, size + 1)
-        });
-        let mut holdings = read.await?;
-        let next_page_token = self.0.pager.next(&question, &mut holdings, size, |holding| {
-            [&holding.address.0, holding.network.as_str().as_bytes()].concat()
-        });
+        let (holdings, next) = self.read(move |reader| scan(reader, &app, after, size)).await?;
+        let token = |(network, address): (NetworkId, Address)| {
+            self.0.pager.token(&question, &[&address.0, network.as_str().as_bytes()].concat())
+        };
+        let next_page_token = next.map(token).unwrap_or_default();
         Ok(Response::new(v1::ListAddressesResponse {
             addresses: holdings.iter().map(|holding| answer::holding(&self.0.networks, holding)).collect(),
             next_page_token,
@@ -138,6 +136,38 @@ impl AddressService for Api {
         Ok(Response::new(v1::UnwatchAddressResponse { address: Some(answer::holding(&self.0.networks, &holding)) }))
     }
 }
+
+/// Up to `size` of the app's addresses behind `after`, and where to go on if more may follow.
+fn scan(
+    reader: &Reader,
+    app: &AppId,
+    mut after: Option<Place>,
+    size: usize,
+) -> Result<(Vec<Holding>, Option<Place>), StoreError> {
+    let mut found = Vec::new();
+    for _ in 0..SCAN_ROWS_MAX / SCAN_CHUNK_ROWS {
+        let from = after.as_ref().map(|(network, address)| (network, *address));
+        let rows = reader.holdings(from, SCAN_CHUNK_ROWS)?;
+        let is_last = rows.len() < SCAN_CHUNK_ROWS;
+        for holding in rows {
+            let place = (holding.network.clone(), holding.address);
+            if holding.app == *app {
+                if found.len() == size {
+                    return Ok((found, after));
+                }
+                found.push(holding);
+            }
+            after = Some(place);
+        }
+        if is_last {
+            return Ok((found, None));
+        }
+    }
+    Ok((found, after))
+}
+
+/// Where a list of addresses goes on.
+type Place = (NetworkId, Address);
 
 /// A position in a list of addresses: 20 bytes and the network's slug.
 fn place(position: &[u8]) -> Option<(NetworkId, Address)> {

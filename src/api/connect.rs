@@ -22,7 +22,7 @@ pub enum ConnectError {
     #[error("{0:?} is not unix:/path or http://127.0.0.1:port")]
     Target(String),
     /// Nobody answers there.
-    #[error("nobody answers at {target}: {source}")]
+    #[error("nobody answers at {target}: {}", innermost(source))]
     Unreachable {
         /// Where.
         target: String,
@@ -32,6 +32,15 @@ pub enum ConnectError {
     /// The token holds characters that a header cannot carry.
     #[error("the token holds characters that cannot be sent")]
     Token,
+}
+
+/// What a chain of errors comes down to: the transport's own words say only that it failed.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 /// Connects to a daemon: `unix:/path` or `http://127.0.0.1:port`.
@@ -49,11 +58,21 @@ pub async fn connect(target: &str) -> Result<Channel, ConnectError> {
         let endpoint = Endpoint::from_static("http://localhost").connect_timeout(CONNECT_TIMEOUT);
         return endpoint.connect_with_connector(dial).await.map_err(unreachable);
     }
-    if !target.starts_with("http://") {
+    if !is_loopback(target) {
         return Err(ConnectError::Target(target.to_owned()));
     }
     let endpoint = Endpoint::from_shared(target.to_owned()).map_err(|_| ConnectError::Target(target.to_owned()))?;
     endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(unreachable)
+}
+
+/// Whether `target` is plain HTTP to this host: a token must not cross a network in clear.
+fn is_loopback(target: &str) -> bool {
+    let url = url::Url::parse(target).ok().filter(|url| url.scheme() == "http");
+    url.and_then(|url| url.host().map(|host| host.to_owned())).is_some_and(|host| match host {
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+        url::Host::Domain(name) => name == "localhost",
+    })
 }
 
 /// Puts a bearer token on every call, if there is one.

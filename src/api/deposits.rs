@@ -7,7 +7,7 @@ use super::{
     convert::Form,
     door::caller_of,
     orders::seen_app,
-    page,
+    page::{self, SCAN_CHUNK_ROWS, SCAN_ROWS_MAX},
     proto::v1::{self, deposit_service_server::DepositService},
     status::Problem,
 };
@@ -16,10 +16,6 @@ use crate::{
     store::{DepositPosition, Reader, StoreError},
 };
 
-/// Rows one filtered page looks at before it answers with what it has.
-const SCAN_ROWS_MAX: usize = 20_000;
-/// Rows read at once while filtering.
-const SCAN_CHUNK_ROWS: usize = 1000;
 /// Bytes of a printed deposit id.
 const DEPOSIT_ID_BYTES: usize = 36;
 

@@ -7,6 +7,10 @@ use tonic::Code;
 
 use super::status::Problem;
 
+/// Rows read in one go when a list is filtered: between two of them a commit may pass.
+pub(super) const SCAN_CHUNK_ROWS: usize = 1000;
+/// Most rows read for one page of a filtered list; then the page ends, though more may follow.
+pub(super) const SCAN_ROWS_MAX: usize = 20_000;
 /// Rows per page if the client does not say.
 const SIZE_DEFAULT: usize = 50;
 /// Most rows per page.
@@ -58,10 +62,12 @@ impl Pager {
         rows.last().filter(|_| more).map(|last| self.token(question, &position(last))).unwrap_or_default()
     }
 
-    /// The token that continues `question` (the call and its filters) behind `position`.
+    /// The token that continues `question` (the call and its filters) behind `position`. The position is hidden: it may
+    /// be another app's row.
     pub(super) fn token(&self, question: &[&str], position: &[u8]) -> String {
         let mut bytes = self.code(question, position).finalize().into_bytes()[..MAC_BYTES].to_vec();
-        bytes.extend_from_slice(position);
+        let hidden = self.hide(&bytes, position);
+        bytes.extend_from_slice(&hidden);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -85,8 +91,21 @@ impl Pager {
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (code, position) = bytes.split_at_checked(MAC_BYTES)?;
-        self.code(question, position).verify_truncated_left(code).ok()?;
-        Some(position.to_vec())
+        let position = self.hide(code, position);
+        self.code(question, &position).verify_truncated_left(code).ok()?;
+        Some(position)
+    }
+
+    /// Position to hidden text and back: a pad that the code in front of it chooses.
+    fn hide(&self, code: &[u8], position: &[u8]) -> Vec<u8> {
+        let mut hidden = Vec::with_capacity(position.len());
+        for (block, bytes) in (0_u8..).zip(position.chunks(32)) {
+            let mut pad = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+            pad.update(&[b"pad", code, &[block]].concat());
+            let pad = pad.finalize().into_bytes();
+            hidden.extend(bytes.iter().zip(pad).map(|(byte, pad)| byte ^ pad));
+        }
+        hidden
     }
 
     fn code(&self, question: &[&str], position: &[u8]) -> Hmac<Sha256> {
@@ -119,6 +138,11 @@ mod tests {
         let token = pager.token(&["orders", "shop"], b"o-17");
         assert_eq!(pager.position(&["orders", "shop"], &token), Ok(Some(b"o-17".to_vec())));
         assert_eq!(pager.position(&["orders", "shop"], ""), Ok(None));
+        let long = [7; 100];
+        let hidden = pager.token(&["orders", "shop"], &long);
+        assert_eq!(pager.position(&["orders", "shop"], &hidden), Ok(Some(long.to_vec())));
+        let bytes = URL_SAFE_NO_PAD.decode(hidden).unwrap();
+        assert!(!bytes.windows(3).any(|window| window == [7; 3]), "a position cannot be read from its token");
         for (pager, question, token) in [
             (&pager, ["orders", "other"], token.clone()),
             (&pager, ["ordersshop", ""], token.clone()),

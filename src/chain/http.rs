@@ -7,12 +7,11 @@ mod timing;
 use std::{
     fmt,
     num::NonZeroU32,
-    pin::pin,
     str::FromStr,
     time::{Duration, Instant},
 };
 
-use futures::future::{Either, select};
+use futures::{StreamExt, stream::FuturesUnordered};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, header};
 
 use self::timing::{Pace, Patience};
@@ -20,6 +19,8 @@ use super::Doubt;
 
 /// Longest `Retry-After` that is read, in seconds; more is taken as this.
 const RETRY_AFTER_SECONDS_MAX: u64 = 3600;
+/// How often a request is sent while nothing has come back.
+const SENDINGS_MAX: u32 = 4;
 /// Longer answers are not searched for errors; a batch of them fits.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 /// Pauses before a request is tried again: they add up to little where another endpoint could be asked instead.
@@ -182,7 +183,8 @@ impl HttpClient {
             .or_else(|_| with_bundled_roots(builder()))
             .map_err(|error| HttpSetupError::Client(error.without_url().to_string()))?;
         let pace = settings.requests_per_second.map(Pace::new);
-        Ok(Self { client, url, settings, pace, patience: Patience::new() })
+        let patience = Patience::new(pace.is_some());
+        Ok(Self { client, url, settings, pace, patience })
     }
 
     /// Where it goes, as far as it may be printed.
@@ -193,8 +195,8 @@ impl HttpClient {
     /// Posts JSON to the URL with `path` appended. `calls` is how many calls the body holds, for pacing.
     ///
     /// Every request is a question, so it may be asked twice: a broken connection or server is tried again after a short
-    /// pause, and where no answer has begun long after answers usually do, the same is sent once more and the
-    /// first answer is taken.
+    /// pause, and where no answer has begun long after answers usually do, the same is sent once more and the first
+    /// answer is taken.
     ///
     /// # Errors
     /// [`Doubt::Transport`], and [`Doubt::Malformed`] for bodies over the cap. Any status is an answer.
@@ -232,29 +234,35 @@ impl HttpClient {
         Ok(Answer { status, retry_after_ms, body })
     }
 
-    /// The answer's head, of the second sending if that one is faster.
+    /// The head of the first answer to come. As long as none does the question is sent again, a few times at most.
     async fn first_head(&self, question: &Question<'_>) -> Result<Response, Failure> {
         let begun = Instant::now();
-        let first = pin!(self.head(question));
         let patience = self.patience.ends_after().unwrap_or(self.settings.total);
-        let answer = match select(first, pin!(tokio::time::sleep(patience))).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(((), first)) => {
-                let second = pin!(async {
-                    self.slot(question.calls).await;
-                    self.head(question).await
-                });
-                match select(first, second).await {
-                    Either::Left((Err(_), second)) => second.await,
-                    Either::Right((Err(_), first)) => first.await,
-                    Either::Left((answer, _)) | Either::Right((answer, _)) => answer,
+        let mut sendings = FuturesUnordered::from_iter([self.sending(question, false)]);
+        let mut left = SENDINGS_MAX - 1;
+        loop {
+            tokio::select! {
+                Some(answer) = sendings.next() => {
+                    if answer.is_ok() {
+                        self.patience.answered(begun.elapsed());
+                    }
+                    if answer.is_ok() || sendings.is_empty() {
+                        return answer;
+                    }
+                }
+                () = tokio::time::sleep(patience), if left > 0 => {
+                    left -= 1;
+                    sendings.push(self.sending(question, true));
                 }
             }
-        };
-        if answer.is_ok() {
-            self.patience.answered(begun.elapsed());
         }
-        answer
+    }
+
+    async fn sending(&self, question: &Question<'_>, is_again: bool) -> Result<Response, Failure> {
+        if is_again {
+            self.slot(question.calls).await;
+        }
+        self.head(question).await
     }
 
     async fn head(&self, question: &Question<'_>) -> Result<Response, Failure> {

@@ -49,7 +49,9 @@ pub(super) fn read_egress(mut section: Section<'_>) -> Option<EgressPolicy> {
         section.sheet().warn("egress.allow_insecure_loopback: receivers over http and on this host are reached".into());
     }
     for block in allow.iter().flatten() {
-        section.sheet().warn(format!("egress.allow: receivers in {block} are reached"));
+        section
+            .sheet()
+            .warn(format!("egress.allow: receivers in {block} are reached, cloud metadata addresses excepted"));
     }
     section.finish();
     Some(EgressPolicy {

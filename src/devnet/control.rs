@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::domain::{Address, TokenAmount};
 
 use super::{
-    evm_rpc::{Face, RpcError, address, param, text},
-    ledger::{Ledger, LedgerError, Orphans},
-    trouble::Trouble,
+    call::{RpcError, address, param, text},
+    ledger::{Ledger, LedgerError, LedgerHandle, Orphans},
+    trouble::{Trouble, TroubleHandle},
 };
 
 /// Most blocks one control call mines.
@@ -17,13 +17,18 @@ const BLOCKS_MAX: u64 = 10_000;
 const PAYER: Address = Address([0xde; 20]);
 
 /// Runs `dev_{verb}`.
-pub(super) fn run(face: &Face, verb: &str, params: &[Value]) -> Result<String, RpcError> {
+pub(super) fn run(
+    ledger: &LedgerHandle,
+    trouble: &TroubleHandle,
+    verb: &str,
+    params: &[Value],
+) -> Result<String, RpcError> {
     match verb {
         "mine" => {
             let blocks = number(params, 0, 1)?;
-            Ok(format!("\"{:#x}\"", face.ledger.lock().extend(blocks).height.0))
+            Ok(format!("\"{:#x}\"", ledger.lock().extend(blocks).height.0))
         }
-        "transfer" => transfer(&mut face.ledger.lock(), params),
+        "transfer" => transfer(&mut ledger.lock(), params),
         "fork" => {
             let depth = number(params, 0, 1)?;
             let orphans = match params.get(1).and_then(text) {
@@ -31,17 +36,17 @@ pub(super) fn run(face: &Face, verb: &str, params: &[Value]) -> Result<String, R
                 Some("drop") => Orphans::Drop,
                 Some(_) => return Err(RpcError::params("the second argument is \"drop\" or absent")),
             };
-            let head = face.ledger.lock().fork(depth, depth + 1, orphans).map_err(refused)?;
+            let head = ledger.lock().fork(depth, depth + 1, orphans).map_err(refused)?;
             Ok(format!("\"{:#x}\"", head.height.0))
         }
         "rollback" => {
-            let mut ledger = face.ledger.lock();
+            let mut ledger = ledger.lock();
             ledger.rollback(number(params, 0, 1)?).map_err(refused)?;
             Ok(format!("\"{:#x}\"", ledger.head().at.height.0))
         }
         "trouble" => {
-            let trouble = params.first().cloned().map_or(Ok(Trouble::default()), serde_json::from_value);
-            face.trouble.set(trouble.map_err(|error| RpcError::params(error.to_string()))?);
+            let wanted = params.first().cloned().map_or(Ok(Trouble::default()), serde_json::from_value);
+            trouble.set(wanted.map_err(|error| RpcError::params(error.to_string()))?);
             Ok("true".into())
         }
         unknown => Err(RpcError { code: -32601, message: format!("there is no dev_{unknown}") }),

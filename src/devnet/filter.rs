@@ -6,7 +6,7 @@ use crate::domain::{Address, BlockHash};
 
 use super::{
     bloom::Bloom,
-    evm_rpc::{RpcError, address, block_hash, text},
+    call::{RpcError, address, block_hash, text},
     tx::Log,
 };
 

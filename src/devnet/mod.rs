@@ -24,12 +24,14 @@
 
 mod block;
 mod bloom;
+mod call;
 mod control;
 mod evm_rpc;
 mod filter;
 mod ledger;
 mod merchant;
 mod node;
+mod options;
 mod serve;
 mod trie;
 mod trouble;
@@ -39,6 +41,7 @@ pub use block::SimBlock;
 pub use bloom::{BLOOM_BYTES, Bloom};
 pub use ledger::{Ledger, LedgerError, LedgerHandle, LedgerSpec, Orphans, SimToken};
 pub use merchant::{Answer, Merchant, Received, Sameness, Signature};
-pub use node::{DevNode, NodeOptions};
+pub use node::DevNode;
+pub use options::NodeOptions;
 pub use trouble::{Failure, Garble, Hidden, Trouble, TroubleHandle};
 pub use tx::{Log, TRANSFER_TOPIC, Tx};

@@ -179,9 +179,8 @@ mod tests {
 
     #[test]
     fn a_lane_is_an_app_and_a_receiver_whatever_the_path() {
-        let lane = |app: &str, url: &str| {
-            EndpointId::of(&app.parse().unwrap(), &NotifyUrl::checked(url.to_owned()).unwrap())
-        };
+        let lane =
+            |app: &str, url: &str| EndpointId::of(&app.parse().unwrap(), &NotifyUrl::checked(url.to_owned()).unwrap());
         let shop = lane("shop", "https://shop.example/paid");
         for same in ["https://shop.example/", "https://shop.example/paid?order=17", "https://shop.example/a/b//c"] {
             assert_eq!(lane("shop", same), shop, "{same}");

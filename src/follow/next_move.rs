@@ -52,7 +52,8 @@ pub struct Reach {
 pub fn next_move(trail: &Trail, head: &Head, low_for_long: bool, reach: Reach) -> Move {
     let best = head.best;
     let Some(tip) = trail.tip() else {
-        let at = reach.start.and_then(Height::below).unwrap_or(best.height).min(best.height);
+        // Nothing is below genesis: a network read from 0 begins on top of it, where no token lives.
+        let at = reach.start.map_or(best.height, |start| start.down(1)).min(best.height);
         return Move::Adopt { at };
     };
     if best.height > tip.height {
@@ -116,6 +117,7 @@ mod tests {
         let begin = |start| next_move(&none, &head, false, Reach { near_blocks: 16, start });
         assert_eq!(begin(None), Move::Adopt { at: Height(500) });
         assert_eq!(begin(Some(Height(400))), Move::Adopt { at: Height(399) });
+        assert_eq!(begin(Some(Height(0))), Move::Adopt { at: Height(0) });
         assert_eq!(begin(Some(Height(900))), Move::Adopt { at: Height(500) });
     }
 }

@@ -10,9 +10,8 @@ use crate::domain::{Notification, NotificationState};
 /// Every index row of `row`, as key and value.
 pub(super) fn indexes_of(row: &Row) -> Vec<(Key, Vec<u8>)> {
     match row {
-        Row::App(_) | Row::Order(_) | Row::Cursor(..) | Row::Header(..) | Row::Attempt(_) => Vec::new(),
-        Row::Holding(holding) => {
-            vec![(Key::holding_by_app(&holding.app, &holding.network, holding.address), codec::empty())]
+        Row::App(_) | Row::Order(_) | Row::Holding(_) | Row::Cursor(..) | Row::Header(..) | Row::Attempt(_) => {
+            Vec::new()
         }
         Row::Deposit(deposit) => {
             let by_text = Key::deposit_by_text(&deposit.text()).expect("a printed id is dep_ and 32 base32 letters");

@@ -11,7 +11,6 @@
 //! | `10` | apps | app`0` | app |
 //! | `11` | orders | app`0` order`0` | order |
 //! | `20` | holdings | network`0` address₂₀ | holding |
-//! | `21` | holdings by app | app`0` network`0` address₂₀ | |
 //! | `30` | cursors | network`0` | network, cursor |
 //! | `31` | headers | network`0` height₈ | network, header |
 //! | `40` | deposits | network`0` tx₃₂ token₂₀ ordinal₄ | deposit |
@@ -23,7 +22,7 @@
 //! | `53` | attempts | event`0` number₄ | attempt |
 //!
 //! Every value is wrapped as `codec` says: a version byte, the body, a checksum. Tables without a value hold an empty
-//! body. `21`, `41`, `42`, `51` and `52` are indexes: `index` derives them from the rows and nothing else writes them.
+//! body. `41`, `42`, `51` and `52` are indexes: `index` derives them from the rows and nothing else writes them.
 
 use std::ops::Range;
 
@@ -41,7 +40,6 @@ pub(super) enum Table {
     Apps = 0x10,
     Orders = 0x11,
     Holdings = 0x20,
-    HoldingsByApp = 0x21,
     Cursors = 0x30,
     Headers = 0x31,
     Deposits = 0x40,
@@ -55,13 +53,12 @@ pub(super) enum Table {
 
 impl Table {
     /// All of them, in key order.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Meta,
         Self::Seal,
         Self::Apps,
         Self::Orders,
         Self::Holdings,
-        Self::HoldingsByApp,
         Self::Cursors,
         Self::Headers,
         Self::Deposits,
@@ -90,7 +87,7 @@ impl Table {
 
     /// Whether its rows follow from rows of other tables.
     pub(super) fn is_index(self) -> bool {
-        matches!(self, Self::HoldingsByApp | Self::DepositsByText | Self::DepositsByApp | Self::Due | Self::DeadLetters)
+        matches!(self, Self::DepositsByText | Self::DepositsByApp | Self::Due | Self::DeadLetters)
     }
 
     /// The word used in counts and messages.
@@ -101,7 +98,6 @@ impl Table {
             Self::Apps => "apps",
             Self::Orders => "orders",
             Self::Holdings => "holdings",
-            Self::HoldingsByApp => "holdings_by_app",
             Self::Cursors => "cursors",
             Self::Headers => "headers",
             Self::Deposits => "deposits",
@@ -163,15 +159,6 @@ impl Key {
 
     pub(super) fn holding(network: &NetworkId, address: Address) -> Self {
         Self::new(Table::Holdings).text(network.as_str()).bytes(&address.0)
-    }
-
-    /// The beginning of an app's holdings.
-    pub(super) fn holdings_of(app: &AppId) -> Self {
-        Self::new(Table::HoldingsByApp).text(app.as_str())
-    }
-
-    pub(super) fn holding_by_app(app: &AppId, network: &NetworkId, address: Address) -> Self {
-        Self::holdings_of(app).text(network.as_str()).bytes(&address.0)
     }
 
     pub(super) fn cursor(network: &NetworkId) -> Self {

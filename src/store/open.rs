@@ -43,6 +43,10 @@ pub(super) fn on_disk(options: &StoreOptions, row: &mut dyn FnMut(LoadedRow)) ->
 
 fn open_and_check(options: &StoreOptions, row: &mut dyn FnMut(LoadedRow)) -> Result<Store, StoreError> {
     let dir = options.dir.as_path();
+    if !dir.exists() {
+        // Before anything is made: a refusal leaves nothing behind.
+        Witness::open(&options.witness)?.allows_empty()?;
+    }
     durable::private_dir(dir)?;
     let lock = StoreLock::take(dir)?;
     let mut witness = Witness::open(&options.witness)?;

@@ -79,22 +79,11 @@ impl Reader {
         self.0.read(|engine| get(engine, &key)?.map(|row| expect_row!(row, Holding)).transpose())
     }
 
-    /// An app's addresses by network and bytes, above `after`; at most `limit`.
-    pub fn holdings(
-        &self,
-        app: &AppId,
-        after: Option<(&NetworkId, Address)>,
-        limit: usize,
-    ) -> Result<Vec<Holding>, StoreError> {
-        let all = Key::holdings_of(app);
-        let range = above(&all, after.map(|(network, address)| Key::holding_by_app(app, network, address)));
-        self.0.read(|engine| {
-            keys(engine, range, limit)?
-                .iter()
-                .map(|index| behind(engine, &Key::behind(Table::Holdings, &index[all.as_bytes().len()..])))
-                .map(|row| expect_row!(row?, Holding))
-                .collect()
-        })
+    /// Addresses of every owner by network and bytes, above `after`; at most `limit`. There is no index by owner: ten
+    /// million addresses would pay for it with a second row each.
+    pub fn holdings(&self, after: Option<(&NetworkId, Address)>, limit: usize) -> Result<Vec<Holding>, StoreError> {
+        let range = above(&Key::table(Table::Holdings), after.map(|(network, address)| Key::holding(network, address)));
+        self.0.read(|engine| rows(engine, range, limit)?.into_iter().map(|row| expect_row!(row, Holding)).collect())
     }
 
     /// One deposit by its printed id (`dep_…`); `None` also for a text that is no such id.

@@ -81,7 +81,7 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         self.stop.cancel();
         // The API lets go of its handle of the writer, whose thread then ends.
-        self.runtime.block_on(tokio::time::sleep(Duration::from_millis(200)));
+        self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(200)).await });
         drop(self.writer.take());
     }
 }

@@ -435,9 +435,12 @@ impl World {
 
     fn verify(&mut self) {
         let asked = std::mem::take(&mut self.due);
-        let mut evidence = Vec::new();
+        let (mut evidence, mut unproved) = (Vec::new(), Vec::new());
         for deposit in &asked {
             let forged = !self.calm && self.rng.chance(self.swarm.forged);
+            if forged || !self.chain.holds(deposit.included_at) {
+                unproved.push(deposit.id.clone());
+            }
             if forged || self.chain.holds(deposit.included_at) {
                 let amount = deposit.amount.checked_add(TokenAmount::of(u64::from(forged))).unwrap();
                 evidence.push(Evidence {
@@ -458,6 +461,10 @@ impl World {
             return;
         }
         self.due = applied.due;
+        for id in unproved {
+            let stored = self.core.store().deposit(&id).unwrap().expect("a deposit is never removed");
+            assert!(!stored.is_credited(), "{} credited on forged evidence or none", stored.text());
+        }
         for deposit in asked {
             let stored = self.core.store().deposit(&deposit.id).unwrap().expect("a deposit is never removed");
             if stored.is_credited() {

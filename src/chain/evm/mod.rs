@@ -14,7 +14,7 @@ mod tests;
 
 mod wire;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ethers_core::types::{Filter, H160, H256};
 
@@ -93,15 +93,22 @@ pub struct EvmSource {
     range_blocks_max: u64,
     /// Blocks the next `eth_getLogs` by range asks for.
     range_blocks: AtomicU64,
-    has_finalized: AtomicBool,
+    has_finalized: bool,
+    /// Heads for which the final block is not asked for: the node said that it does not know the tag.
+    finalized_rest: AtomicU64,
     witnessed: bool,
     /// Suspicions for which the block's receipts are not asked for: the node said that it cannot give them.
     receipts_rest: AtomicU64,
 }
 
-/// After "not supported" receipts are asked for again at the next suspicion but so many: behind a load balancer it may
-/// have been one node of several.
-const RECEIPTS_REST: u64 = 200;
+/// After "not supported" so many occasions pass before the node is asked again: behind a load balancer it may have been
+/// one of several.
+const UNSUPPORTED_REST: u64 = 200;
+
+/// Whether this occasion passes without asking.
+fn rests(rest: &AtomicU64) -> bool {
+    rest.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+}
 
 impl EvmSource {
     /// A source that connects when first asked.
@@ -122,7 +129,8 @@ impl EvmSource {
             bloom: settings.bloom,
             range_blocks_max,
             range_blocks: AtomicU64::new(range_blocks_max),
-            has_finalized: AtomicBool::new(settings.has_finalized),
+            has_finalized: settings.has_finalized,
+            finalized_rest: AtomicU64::new(0),
             witnessed: settings.witnessed,
             receipts_rest: AtomicU64::new(0),
         })
@@ -201,9 +209,7 @@ impl EvmSource {
 
     /// Our logs in the block's receipts; `None` if the node cannot give all receipts of a block.
     async fn count_by_receipts(&self, wire: &WireHeader) -> Result<Option<usize>, Doubt> {
-        let rest = self.receipts_rest.load(Ordering::Relaxed);
-        if rest > 0 {
-            self.receipts_rest.store(rest - 1, Ordering::Relaxed);
+        if rests(&self.receipts_rest) {
             return Ok(None);
         }
         let params = format!(r#"["0x{}"]"#, hex::encode(wire.hash.0));
@@ -212,7 +218,7 @@ impl EvmSource {
             Ok(Some(receipts)) => check::logs_in_receipts(&receipts, wire, &self.tokens).map(Some),
             Ok(None) => Err(Doubt::Missing(Height(wire.number.0))),
             Err(doubt) if is_unsupported(&doubt) => {
-                self.receipts_rest.store(RECEIPTS_REST, Ordering::Relaxed);
+                self.receipts_rest.store(UNSUPPORTED_REST, Ordering::Relaxed);
                 Ok(None)
             }
             Err(doubt) => Err(missing_or(doubt, Height(wire.number.0))),
@@ -239,12 +245,12 @@ impl EvmSource {
     }
 
     async fn finalized(&self) -> Result<Option<BlockRef>, Doubt> {
-        if !self.has_finalized.load(Ordering::Relaxed) {
+        if !self.has_finalized || rests(&self.finalized_rest) {
             return Ok(None);
         }
         match self.tagged("finalized").await {
             Err(doubt) if is_unsupported(&doubt) => {
-                self.has_finalized.store(false, Ordering::Relaxed);
+                self.finalized_rest.store(UNSUPPORTED_REST, Ordering::Relaxed);
                 Ok(None)
             }
             // Nodes say this while nothing is final yet.
@@ -290,7 +296,14 @@ impl EvmSource {
 
     async fn decimals_of(&self, token: Address) -> Result<u8, Doubt> {
         let params = format!(r#"[{{"to":"{token:?}","data":"{DECIMALS_SELECTOR}"}},"latest"]"#);
-        let Bytes(word) = self.rpc.fetch::<Bytes<32>>("eth_call", &params).await?;
+        let answer = self.rpc.fetch::<Bytes<32>>("eth_call", &params).await;
+        let Bytes(word) = answer.map_err(|doubt| match doubt {
+            Doubt::Malformed { method, what } => {
+                let what = format!("no token answers decimals() at {token:?} ({what}); is the contract right?");
+                Doubt::Malformed { method, what }
+            }
+            other => other,
+        })?;
         let (high, low) = word.split_at(31);
         let fits = high.iter().all(|byte| *byte == 0) && low[0] <= DECIMALS_MAX;
         let what = || format!("decimals of {token:?} above {DECIMALS_MAX}");

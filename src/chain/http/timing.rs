@@ -12,7 +12,9 @@ use std::{
 /// This part of an interval is added to it: what leaves evenly arrives less so, and a refusal costs more than a pause.
 const SPARE: u32 = 32;
 /// Shortest wait before a request is sent a second time.
-const PATIENCE_MIN: Duration = Duration::from_millis(100);
+const PATIENCE_MIN: Duration = Duration::from_millis(200);
+/// The same where the second sending takes a slot that another request waits for.
+const PACED_PATIENCE_MIN: Duration = Duration::from_secs(1);
 /// So many times as long as answers usually take is too long.
 const USUAL_TIMES: u32 = 4;
 
@@ -44,18 +46,20 @@ impl Pace {
 pub(super) struct Patience {
     /// Microseconds, each new one weighing an eighth; 0 before the first answer.
     usual_us: AtomicU64,
+    least: Duration,
 }
 
 impl Patience {
-    pub(super) fn new() -> Self {
-        Self { usual_us: AtomicU64::new(0) }
+    pub(super) fn new(is_paced: bool) -> Self {
+        let least = if is_paced { PACED_PATIENCE_MIN } else { PATIENCE_MIN };
+        Self { usual_us: AtomicU64::new(0), least }
     }
 
     /// After how long a request without an answer is sent once more; `None` as long as nothing is known.
     pub(super) fn ends_after(&self) -> Option<Duration> {
         match self.usual_us.load(Ordering::Relaxed) {
             0 => None,
-            usual => Some((Duration::from_micros(usual) * USUAL_TIMES).max(PATIENCE_MIN)),
+            usual => Some((Duration::from_micros(usual) * USUAL_TIMES).max(self.least)),
         }
     }
 
@@ -91,7 +95,7 @@ mod tests {
 
     #[test]
     fn patience_follows_what_answers_take() {
-        let patience = Patience::new();
+        let patience = Patience::new(false);
         assert_eq!(patience.ends_after(), None, "nothing is known yet");
         patience.answered(Duration::from_millis(1));
         assert_eq!(patience.ends_after(), Some(PATIENCE_MIN));

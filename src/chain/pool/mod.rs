@@ -92,7 +92,9 @@ impl<S: ChainSource> Pool<S> {
         if is_one_right || found.is_empty() {
             return Ok(());
         }
-        Err(PoolRefusal::OtherChain { network: self.network.clone(), found: found.join("; ") })
+        let genesis = self.expected.genesis.map_or_else(|| "any".to_owned(), |genesis| genesis.to_string());
+        let configured = format!("chain id {}, genesis {genesis}", self.expected.chain_id);
+        Err(PoolRefusal::OtherChain { network: self.network.clone(), configured, found: found.join("; ") })
     }
 
     async fn check(&self, endpoint: &Endpoint<S>) -> Result<(), Misfit> {

@@ -64,10 +64,12 @@ impl Default for PoolSettings {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PoolRefusal {
     /// Every endpoint that answered serves another chain.
-    #[error("{network}: no endpoint serves the configured chain: {found}")]
+    #[error("{network}: no endpoint serves the configured chain ({configured}): {found}")]
     OtherChain {
         /// The network.
         network: NetworkId,
+        /// What is configured.
+        configured: String,
         /// What was found, by endpoint.
         found: String,
     },

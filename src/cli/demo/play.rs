@@ -128,6 +128,9 @@ async fn confirm(stage: &Stage) -> anyhow::Result<()> {
         }
     }
     bar.finish();
+    if !bar.is_hidden() {
+        line("");
+    }
     let credited =
         |deposit: &v1::Deposit| is(deposit, v1::DepositState::Confirmed) || is(deposit, v1::DepositState::Finalized);
     wait_for(&stage.channel, "the credit", credited).await?;

@@ -109,7 +109,7 @@ impl Stage {
         // Writing to a String does not fail.
         let _ = writeln!(text, "  depositd {server} network list");
         let _ = writeln!(text, "  depositd {server} deposit list shop");
-        let _ = writeln!(text, "  depositd {server} address watch shop --address {payee} --network {NETWORK}");
+        let _ = writeln!(text, "  depositd {server} address watch shop {payee} --network {NETWORK}");
         text.push_str(&rpc("dev_transfer", &format!("[\"{token}\",\"{payee}\",\"12.5\"]")));
         text.push_str(&rpc("dev_mine", "[1]"));
         text.push_str(&rpc("dev_fork", "[2]"));

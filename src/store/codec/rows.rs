@@ -81,7 +81,6 @@ impl Row {
             Table::Attempts => read_attempt(from).map(Self::Attempt),
             Table::Meta
             | Table::Seal
-            | Table::HoldingsByApp
             | Table::DepositsByText
             | Table::DepositsByApp
             | Table::Due
