@@ -297,12 +297,10 @@ impl EvmSource {
     async fn decimals_of(&self, token: Address) -> Result<u8, Doubt> {
         let params = format!(r#"[{{"to":"{token:?}","data":"{DECIMALS_SELECTOR}"}},"latest"]"#);
         let answer = self.rpc.fetch::<Bytes<32>>("eth_call", &params).await;
-        let Bytes(word) = answer.map_err(|doubt| match doubt {
-            Doubt::Malformed { method, what } => {
-                let what = format!("no token answers decimals() at {token:?} ({what}); is the contract right?");
-                Doubt::Malformed { method, what }
-            }
-            other => other,
+        let Bytes(word) = answer.map_err(|doubt| {
+            let Doubt::Malformed { method, what } = doubt else { return doubt };
+            let what = format!("no token answers decimals() at {token:?} ({what}); is the contract right?");
+            Doubt::Malformed { method, what }
         })?;
         let (high, low) = word.split_at(31);
         let fits = high.iter().all(|byte| *byte == 0) && low[0] <= DECIMALS_MAX;
