@@ -41,10 +41,14 @@ pub(super) fn create_app(app: App, known: Option<App>) -> Result<App, Refusal> {
 
 /// The app with its new key first; the old one signs beside it for the overlap.
 pub(super) fn rotate(mut app: App, rotation: &Rotation, now: Millis) -> App {
+    let until = now.plus(rotation.overlap_ms);
     if app.keys.first().is_some_and(|live| live.key == rotation.key) {
+        // The same key again may still end the old one sooner: it may have leaked.
+        for old in app.keys.iter_mut().skip(1) {
+            old.until = old.until.map(|was| was.min(until));
+        }
         return app;
     }
-    let until = now.plus(rotation.overlap_ms);
     if let Some(current) = app.keys.first_mut() {
         current.until = Some(until);
     }

@@ -91,3 +91,18 @@ fn deposits_that_are_never_proved_do_not_keep_those_behind_them_from_their_turn(
     }
     assert_eq!(handed.len(), 150, "nothing was proved, and everything had its turn");
 }
+
+#[test]
+fn the_same_rotation_again_may_end_the_old_key_sooner_and_never_later() {
+    let mut core = core();
+    core.create_app(app()).unwrap();
+    let rotate = |core: &mut Core, overlap_ms, now| {
+        let key = SigningKey::new(vec![8; 32]).unwrap();
+        let rotated = core.rotate_secret(&Rotation { app: app().id, key, overlap_ms }, Millis(now)).unwrap();
+        rotated.signing_keys(Millis(now)).count()
+    };
+    assert_eq!(rotate(&mut core, 1000, 0), 2);
+    assert_eq!(rotate(&mut core, 90_000, 500), 2);
+    assert_eq!(core.store().app(&app().id).unwrap().unwrap().keys[1].until, Some(Millis(1000)), "never later");
+    assert_eq!(rotate(&mut core, 0, 600), 1, "after a leak it ends at once");
+}
