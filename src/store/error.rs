@@ -47,7 +47,7 @@ pub enum StoreError {
     /// The store is older than what has been answered for: a person must decide.
     #[error(
         "the store is at commit {store}, but its witness {} has seen commit {witness}: commits are missing: \
-         it is an older copy, or a file is damaged and what lay behind the damage is gone; put back the newest whole store", path.display()
+         it is an older copy, or a file is damaged and what lay behind the damage is gone; put back the newest store that is whole", path.display()
     )]
     BehindWitness {
         /// The store's last commit; 0 if it is empty.
