@@ -16,8 +16,8 @@ use tracing::{error, info, warn};
 use crate::{
     api::{self, ApiError, Listeners},
     chain::{
-        evm::EvmSource,
         http::HttpSetupError,
+        node::Node,
         pool::{Pool, PoolRefusal},
     },
     config::Config,
@@ -179,7 +179,7 @@ async fn patiently<T>(step: impl Future<Output = T>) -> T {
 }
 
 /// The store, checked, and the pools, identified.
-async fn begin(config: &Config) -> Result<(Core, Vec<Arc<Pool<EvmSource>>>), AppError> {
+async fn begin(config: &Config) -> Result<(Core, Vec<Arc<Pool<Node>>>), AppError> {
     let core = open(config).await?;
     Ok((core, connect(config).await?))
 }
@@ -202,7 +202,7 @@ async fn open(config: &Config) -> Result<Core, AppError> {
 }
 
 /// Makes the pools and asks every endpoint who it is. Endpoints that do not answer are no reason not to start.
-async fn connect(config: &Config) -> Result<Vec<Arc<Pool<EvmSource>>>, AppError> {
+async fn connect(config: &Config) -> Result<Vec<Arc<Pool<Node>>>, AppError> {
     let mut pools = Vec::with_capacity(config.networks.len());
     for network in &config.networks {
         pools.push(Arc::new(wiring::pool(network)?));
@@ -225,7 +225,7 @@ fn start(
     tasks: &mut Supervisor,
     config: &Config,
     core: Core,
-    pools: Vec<Arc<Pool<EvmSource>>>,
+    pools: Vec<Arc<Pool<Node>>>,
     doors: Doors,
     process: Process,
     failed: &Arc<OnceLock<String>>,
@@ -272,12 +272,12 @@ fn start(
 
 fn follower(
     network: &crate::config::NetworkConfig,
-    pool: Arc<Pool<EvmSource>>,
+    pool: Arc<Pool<Node>>,
     core: &Core,
     writer: &WriterHandle,
     board: &StatusBoard,
     turns: &TurnBoard,
-) -> Follower<EvmSource> {
+) -> Follower<Node> {
     let name = network.spec.id.to_string();
     turns.expect(name.clone(), FOLLOWER_TURN_MAX);
     let stored = core.trackers().get(&network.spec.id).map_or_else(Stored::default, |tracker| Stored {

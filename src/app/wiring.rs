@@ -7,6 +7,7 @@ use crate::{
     chain::{
         evm::{BloomMode, EvmSettings, EvmSource},
         http::{EndpointUrl, HttpSettings, HttpSetupError},
+        node::Node,
         pool::{Expected, Pool, PoolSettings},
     },
     config::{BloomCheck, Config, EndpointConfig, NetworkConfig, Start, StoreConfig},
@@ -25,20 +26,25 @@ pub(super) fn store_options(store: &StoreConfig) -> StoreOptions {
     StoreOptions { dir: store.dir.clone(), witness: store.witness.clone(), cache_bytes }
 }
 
-pub(super) fn pool(network: &NetworkConfig) -> Result<Pool<EvmSource>, HttpSetupError> {
+pub(super) fn pool(network: &NetworkConfig) -> Result<Pool<Node>, HttpSetupError> {
     let tokens = &network.spec.tokens;
     let expected = Expected {
+        family: network.spec.family,
         chain_id: network.chain_id,
         genesis: network.genesis,
         decimals: tokens.values().map(|token| (token.contract, token.decimals.get())).collect(),
     };
-    let sources = network.endpoints.iter().map(|endpoint| source(network, endpoint)).collect::<Result<_, _>>()?;
+    let sources = network.endpoints.iter().map(|endpoint| node(network, endpoint)).collect::<Result<_, _>>()?;
     let settings =
         PoolSettings { agree: network.agree, second_source: network.second_source, ..PoolSettings::default() };
     Ok(Pool::new(network.spec.id.clone(), expected, sources, settings))
 }
 
-fn source(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSource, HttpSetupError> {
+fn node(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<Node, HttpSetupError> {
+    Ok(Node::Evm(Box::new(evm(network, endpoint)?)))
+}
+
+fn evm(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSource, HttpSetupError> {
     let contracts = network.spec.tokens.keys().copied().collect();
     let url = endpoint.url.expose().parse::<EndpointUrl>()?;
     let usual = EvmSettings::new(network.spec.id.clone(), endpoint.name.clone(), url, contracts);

@@ -4,13 +4,15 @@
 pub mod evm;
 pub mod http;
 pub mod jsonrpc;
+pub mod node;
 pub mod pool;
 #[cfg(test)]
 mod scripted;
+pub mod tron;
 
 use std::future::Future;
 
-use crate::domain::{Address, Block, BlockHash, Deposit, Evidence, Head, Header, Height, NetworkId};
+use crate::domain::{Address, Block, BlockHash, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold};
 
 /// What a node is: compared with the configuration on connect, on reconnect and periodically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub enum Doubt {
     Refused {
         /// The call.
         method: &'static str,
-        /// JSON-RPC code.
+        /// JSON-RPC code; of plain HTTP the status.
         code: i64,
         /// Its text, cut and cleaned.
         message: String,
@@ -91,6 +93,15 @@ pub enum Doubt {
     /// Fewer logs than another endpoint has for the same block hash.
     #[error("omitted logs of block {0} that another endpoint proves")]
     OmittedLogs(Height),
+    /// Parts of a block that do not belong together: fewer infos than transactions, infos of another branch, an empty
+    /// list for a block that has transactions.
+    #[error("block {height} is not whole: {what}")]
+    Incomplete {
+        /// The block.
+        height: Height,
+        /// What does not fit.
+        what: String,
+    },
     /// Two endpoints say different things about the same height.
     #[error("endpoints disagree: {0}")]
     Disagreement(String),
@@ -123,6 +134,7 @@ impl Doubt {
             | Self::ForeignLog(_)
             | Self::EmptyAgainstBloom(_)
             | Self::OmittedLogs(_)
+            | Self::Incomplete { .. }
             | Self::BrokenChain(_) => Advice::NextEndpoint,
             Self::OtherChain(_) => Advice::Halt,
         }
@@ -140,6 +152,7 @@ impl Doubt {
             Self::ForeignLog(_) => "foreign_log",
             Self::EmptyAgainstBloom(_) => "empty_against_bloom",
             Self::OmittedLogs(_) => "omitted_logs",
+            Self::Incomplete { .. } => "incomplete",
             Self::Disagreement(_) => "disagreement",
             Self::Lagging { .. } => "lagging",
             Self::OtherChain(_) => "other_chain",
@@ -173,8 +186,13 @@ pub trait ChainSource: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Block>, SourceError>> + Send;
 
     /// The receipt of a deposit's transaction, read again: `Ok(None)` if the node does not have the transaction in a
-    /// block, or it failed, or the log is not there any more.
-    fn evidence(&self, deposit: &Deposit) -> impl Future<Output = Result<Option<Evidence>, SourceError>> + Send;
+    /// block, or it failed, or the log is not there any more. `threshold` is what the credit rests on: where it is the
+    /// network's word "final", the answer comes from what the node itself calls final, if it keeps that apart.
+    fn evidence(
+        &self,
+        deposit: &Deposit,
+        threshold: Threshold,
+    ) -> impl Future<Output = Result<Option<Evidence>, SourceError>> + Send;
 
     /// What the token's contract says about its decimals.
     fn decimals(&self, token: Address) -> impl Future<Output = Result<u8, SourceError>> + Send;

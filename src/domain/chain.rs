@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use super::Header;
+
 /// Longest network slug, in bytes.
 pub const NETWORK_ID_BYTES_MAX: usize = 32;
 
@@ -171,8 +173,26 @@ impl fmt::Debug for BlockRef {
 pub struct Head {
     /// Its newest block.
     pub best: BlockRef,
+    /// Time of that block, as its producer says.
+    pub best_time: super::Timestamp,
     /// The newest block it calls final, if it says so.
     pub finalized: Option<BlockRef>,
+    /// Time of the final block; `None` exactly where that is.
+    pub finalized_time: Option<super::Timestamp>,
+}
+
+impl Head {
+    /// A head from headers.
+    pub fn of(best: Header, finalized: Option<Header>) -> Self {
+        let (at, time) = (finalized.map(|last| last.at), finalized.map(|last| last.time));
+        Self { best: best.at, best_time: best.time, finalized: at, finalized_time: time }
+    }
+
+    /// The same head with the final block of another one.
+    pub fn with_final_of(self, other: Option<&Self>) -> Self {
+        let finalized = other.and_then(|other| other.finalized);
+        Self { finalized, finalized_time: other.and_then(|other| other.finalized_time), ..self }
+    }
 }
 
 /// The durable progress of one network.

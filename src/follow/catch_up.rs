@@ -23,7 +23,10 @@ impl<S: ChainSource> Follower<S> {
             (self.turned)();
             let tip = self.tip()?;
             match BlockBatch::link(tip, blocks?) {
-                Ok(batch) => self.apply(batch, head).await?,
+                Ok(batch) => {
+                    let head = self.head_over(&batch, head);
+                    self.apply(batch, &head).await?
+                }
                 Err(BrokenLink::Mismatch { below, .. }) if below == tip => {
                     return self.walk_back(tip.height.down(1), head).await;
                 }
@@ -34,6 +37,19 @@ impl<S: ChainSource> Follower<S> {
             }
         }
         Ok(Turn::Moved)
+    }
+}
+
+impl<S> Follower<S> {
+    /// What the node calls final, as far as `batch` reaches.
+    fn head_over(&self, batch: &BlockBatch, head: &Head) -> Head {
+        let top = batch.tip();
+        let is_final = head.finalized.is_some_and(|last| top.at.height <= last.height);
+        if self.settings.ranges_are_final && is_final {
+            Head { finalized: Some(top.at), finalized_time: Some(top.time), ..*head }
+        } else {
+            *head
+        }
     }
 }
 

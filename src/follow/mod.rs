@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use self::{
-    next_move::{Move, Reach, next_move},
+    next_move::{Move, Reach, is_low, next_move},
     trail::Trail,
 };
 use crate::{
@@ -50,6 +50,11 @@ pub struct FollowSettings {
     pub range_blocks: u64,
     /// Requests of the catch-up under way at once.
     pub ranges_ahead: usize,
+    /// See [`Reach::follows_ties`].
+    pub follows_ties: bool,
+    /// Whether blocks read by range come from what the node itself calls final: then their deposits need not wait for
+    /// the end of a long catch-up.
+    pub ranges_are_final: bool,
 }
 
 impl Default for FollowSettings {
@@ -62,6 +67,8 @@ impl Default for FollowSettings {
             // Two rows a block, so that a group stays within the writer's limit.
             range_blocks: 90,
             ranges_ahead: 8,
+            follows_ties: true,
+            ranges_are_final: false,
         }
     }
 }
@@ -226,7 +233,8 @@ impl<S: ChainSource> Follower<S> {
         let head = self.pool.head().await?;
         self.note_head(&head);
         let low_for_long = self.low_for_long(&head);
-        let reach = Reach { near_blocks: self.settings.near_blocks, start: self.settings.start };
+        let FollowSettings { near_blocks, start, follows_ties, .. } = self.settings;
+        let reach = Reach { near_blocks, start, follows_ties };
         let turn = match next_move(&self.trail, &head, low_for_long, reach) {
             Move::Adopt { at } => self.adopt(at).await?,
             Move::Extend { from, to, near_head: true } => self.extend(from, to, &head).await?,
@@ -235,8 +243,8 @@ impl<S: ChainSource> Follower<S> {
             Move::Retreat { to } => self.retreat(to).await?,
             Move::Rest => Turn::Idle,
             Move::WaitForHead => {
-                let tip = self.trail.tip().map_or(Height(0), |tip| tip.height);
-                return Err(Setback::Doubt(format!("the head {} is below our tip {tip}", head.best.height)));
+                let tip = self.tip()?;
+                return Err(Setback::Doubt(format!("the head {} is not above our tip {tip}", head.best)));
             }
         };
         self.verify_due(&head).await?;
@@ -262,8 +270,7 @@ impl<S: ChainSource> Follower<S> {
     }
 
     fn low_for_long(&mut self, head: &Head) -> bool {
-        let low = self.trail.tip().is_some_and(|tip| head.best.height < tip.height);
-        if !low {
+        if !is_low(&self.trail, head, self.settings.follows_ties) {
             self.low_since = None;
             return false;
         }

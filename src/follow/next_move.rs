@@ -46,9 +46,12 @@ pub struct Reach {
     pub near_blocks: u64,
     /// Where to begin a new network; `None`: at the head.
     pub start: Option<Height>,
+    /// Whether another block at our tip's height is followed at once. Where nodes change over only to a higher branch,
+    /// it is the word of a replica that lost, and only believed when it lasts.
+    pub follows_ties: bool,
 }
 
-/// The next move. `low_for_long`: the node's head has been below our tip for as long as a lagging replica is given.
+/// The next move. `low_for_long`: the node's head [is low](is_low) for as long as a lagging replica is given.
 pub fn next_move(trail: &Trail, head: &Head, low_for_long: bool, reach: Reach) -> Move {
     let best = head.best;
     let Some(tip) = trail.tip() else {
@@ -67,7 +70,7 @@ pub fn next_move(trail: &Trail, head: &Head, low_for_long: bool, reach: Reach) -
     if best == tip {
         return Move::Rest;
     }
-    if best.height == tip.height {
+    if best.height == tip.height && reach.follows_ties {
         return Move::WalkBack { from: tip.height.down(1) };
     }
     if !low_for_long {
@@ -76,22 +79,28 @@ pub fn next_move(trail: &Trail, head: &Head, low_for_long: bool, reach: Reach) -
     if trail.holds(best) { Move::Retreat { to: best } } else { Move::WalkBack { from: best.height.down(1) } }
 }
 
+/// Whether the node's head is no reason to move: below our tip, or another block beside it where ties are not followed.
+pub fn is_low(trail: &Trail, head: &Head, follows_ties: bool) -> bool {
+    let Some(tip) = trail.tip() else { return false };
+    head.best.height < tip.height || (!follows_ties && head.best.height == tip.height && head.best != tip)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::BlockHash;
+    use crate::domain::{BlockHash, Timestamp};
 
     fn at(height: u64, branch: u8) -> BlockRef {
         BlockRef { height: Height(height), hash: BlockHash([branch; 32]) }
     }
 
     fn head(best: BlockRef, finalized: Option<BlockRef>) -> Head {
-        Head { best, finalized }
+        Head { best, best_time: Timestamp(0), finalized, finalized_time: None }
     }
 
     #[test]
     fn every_relation_of_head_and_tip_has_its_move() {
-        let reach = Reach { near_blocks: 16, start: None };
+        let reach = Reach { near_blocks: 16, start: None, follows_ties: true };
         let trail = Trail::of((1..=100).map(|h| at(h, 1)), 256);
         let extend = |from, to, near_head| Move::Extend { from: Height(from), to: Height(to), near_head };
         for (name, head, low_for_long, expected) in [
@@ -111,10 +120,23 @@ mod tests {
     }
 
     #[test]
+    fn where_ties_are_not_followed_another_block_beside_our_tip_must_last() {
+        let reach = Reach { near_blocks: 16, start: None, follows_ties: false };
+        let trail = Trail::of((1..=100).map(|h| at(h, 1)), 256);
+        let tie = head(at(100, 2), None);
+        assert!(is_low(&trail, &tie, false) && !is_low(&trail, &tie, true));
+        assert!(!is_low(&trail, &head(at(100, 1), None), false));
+        assert_eq!(next_move(&trail, &tie, false, reach), Move::WaitForHead);
+        assert_eq!(next_move(&trail, &tie, true, reach), Move::WalkBack { from: Height(99) });
+        let higher = next_move(&trail, &head(at(101, 2), None), false, reach);
+        assert_eq!(higher, Move::Extend { from: Height(101), to: Height(101), near_head: true });
+    }
+
+    #[test]
     fn a_new_network_begins_at_the_head_or_below_the_configured_height() {
         let none = Trail::of([], 256);
         let head = head(at(500, 1), None);
-        let begin = |start| next_move(&none, &head, false, Reach { near_blocks: 16, start });
+        let begin = |start| next_move(&none, &head, false, Reach { near_blocks: 16, start, follows_ties: true });
         assert_eq!(begin(None), Move::Adopt { at: Height(500) });
         assert_eq!(begin(Some(Height(400))), Move::Adopt { at: Height(399) });
         assert_eq!(begin(Some(Height(0))), Move::Adopt { at: Height(0) });

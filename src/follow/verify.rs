@@ -22,8 +22,9 @@ impl<S: ChainSource> Follower<S> {
             if asked.is_empty() && news.is_none() {
                 return Ok(());
             }
-            let pool = &self.pool;
-            let verdicts = stream::iter(asked.clone()).map(|deposit| async move { pool.evidence(&deposit).await });
+            let (pool, policy) = (&self.pool, self.spec.policy);
+            let verdicts = stream::iter(asked.clone())
+                .map(|deposit| async move { pool.evidence(&deposit, policy.threshold_for(deposit.amount)).await });
             let verdicts: Vec<_> = verdicts.buffered(EVIDENCE_AHEAD_MAX).collect().await;
             let mut evidence = Vec::with_capacity(verdicts.len());
             for (deposit, verdict) in asked.iter().zip(verdicts) {

@@ -13,7 +13,9 @@ use depositd::{
         pool::{Expected, Pool, PoolSettings},
     },
     devnet::{DevNode, Ledger, LedgerHandle, LedgerSpec, NodeOptions, SimToken, TroubleHandle},
-    domain::{Address, BlockHash, BlockRef, Decimals, DepositState, Height, Millis, StatusBoard, Timestamp, UserMark},
+    domain::{
+        Address, BlockHash, BlockRef, Decimals, DepositState, Family, Height, Millis, StatusBoard, Timestamp, UserMark,
+    },
     follow::{FollowSettings, Follower, Stored},
     writer::{NewWatch, Writer, WriterHandle},
 };
@@ -147,7 +149,12 @@ fn pool(server: &Server, http: HttpSettings) -> Pool<EvmSource> {
     let url = server.url.parse().expect("a URL");
     let usual = EvmSettings::new(common::network(), "local".to_owned(), url, vec![TOKEN]);
     let source = EvmSource::new(EvmSettings { http, ..usual }).expect("a client");
-    let expected = Expected { chain_id: LedgerSpec::default().chain_id, genesis: None, decimals: vec![(TOKEN, 6)] };
+    let expected = Expected {
+        family: Family::Evm,
+        chain_id: LedgerSpec::default().chain_id,
+        genesis: None,
+        decimals: vec![(TOKEN, 6)],
+    };
     Pool::new(common::network(), expected, vec![source], PoolSettings::default())
 }
 

@@ -41,8 +41,7 @@ impl Chain {
     }
 
     pub fn head(&self) -> Head {
-        let best = self.tip().header.at;
-        Head { best, finalized: self.at(Height(self.final_height)).map(|block| block.header.at) }
+        Head::of(self.tip().header, self.at(Height(self.final_height)).map(|block| block.header))
     }
 
     pub fn at(&self, height: Height) -> Option<&Block> {

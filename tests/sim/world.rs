@@ -357,7 +357,7 @@ impl World {
             head.finalized = head.finalized.filter(|last| last.height <= behind);
         }
         let patience_ended = self.calm || self.rng.chance(30);
-        let reach = Reach { near_blocks: 1 + self.rng.below(12), start: None };
+        let reach = Reach { near_blocks: 1 + self.rng.below(12), start: None, follows_ties: true };
         match next_move(&self.trail, &head, patience_ended, reach) {
             Move::Adopt { at } => self.adopt(at),
             Move::Extend { from, to, .. } => self.extend(from, to),

@@ -31,7 +31,8 @@ use super::{
     jsonrpc::JsonRpc,
 };
 use crate::domain::{
-    Address, Block, BlockHash, BlockRef, Deposit, Evidence, Head, Header, Height, NetworkId, amount::DECIMALS_MAX,
+    Address, Block, BlockHash, BlockRef, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold,
+    amount::DECIMALS_MAX,
 };
 
 /// Call data of `decimals()`.
@@ -239,12 +240,12 @@ impl EvmSource {
     }
 
     /// The block a tag names now.
-    async fn tagged(&self, tag: &str) -> Result<Option<BlockRef>, Doubt> {
+    async fn tagged(&self, tag: &str) -> Result<Option<Header>, Doubt> {
         let header: Option<WireHeader> = self.rpc.fetch("eth_getBlockByNumber", &format!(r#"["{tag}",false]"#)).await?;
-        Ok(header.map(|header| decode::header(&header).at))
+        Ok(header.map(|header| decode::header(&header)))
     }
 
-    async fn finalized(&self) -> Result<Option<BlockRef>, Doubt> {
+    async fn finalized(&self) -> Result<Option<Header>, Doubt> {
         if !self.has_finalized || rests(&self.finalized_rest) {
             return Ok(None);
         }
@@ -266,11 +267,11 @@ impl EvmSource {
             .tagged("latest")
             .await?
             .ok_or_else(|| Doubt::Malformed { method: "eth_getBlockByNumber", what: "no latest block".to_owned() })?;
-        if finalized.is_some_and(|last| last.height > best.height) {
+        if finalized.is_some_and(|last| last.at.height > best.at.height) {
             let what = "the finalized block is above the head".to_owned();
             return Err(Doubt::Malformed { method: "eth_getBlockByNumber", what });
         }
-        Ok(Head { best, finalized })
+        Ok(Head::of(best, finalized))
     }
 
     async fn receipt(&self, deposit: &Deposit) -> Result<Option<Evidence>, Doubt> {
@@ -365,7 +366,7 @@ impl ChainSource for EvmSource {
         blocks.map_err(|doubt| self.rpc.error(doubt))
     }
 
-    async fn evidence(&self, deposit: &Deposit) -> Result<Option<Evidence>, SourceError> {
+    async fn evidence(&self, deposit: &Deposit, _: Threshold) -> Result<Option<Evidence>, SourceError> {
         self.receipt(deposit).await.map_err(|doubt| self.rpc.error(doubt))
     }
 

@@ -319,7 +319,7 @@ async fn evidence_is_the_same_log_in_a_successful_receipt() {
         let shown = answer.to_string();
         let node = node(move |_, _| Out::Result(answer.clone())).await;
         let source = EvmSource::new(settings(&node)).unwrap();
-        let found = source.evidence(&deposit(1)).await.map_err(|error| error.doubt.kind());
+        let found = source.evidence(&deposit(1), Threshold::Finalized).await.map_err(|error| error.doubt.kind());
         assert_eq!(
             found.map(|found| found.is_some_and(|evidence| evidence.supports(&deposit(1)))),
             expected,

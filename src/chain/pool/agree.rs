@@ -1,6 +1,6 @@
 //! Two endpoints read the same blocks; what differs is settled by receipts, a third endpoint, or waiting.
 
-use std::pin::pin;
+use std::{num::NonZeroU32, pin::pin};
 
 use futures::future::{Either, select};
 
@@ -8,8 +8,8 @@ use super::Pool;
 use crate::{
     chain::{ChainSource, Doubt, SourceError},
     domain::{
-        Block, BlockRef, Deposit, DepositId, DepositState, EventVersion, Family, Header, Height, Reason, Transfer,
-        UserMark,
+        Block, BlockRef, Confirmations, Deposit, DepositId, DepositState, EventVersion, Header, Height, Reason,
+        Threshold, Transfer, UserMark,
     },
 };
 
@@ -121,7 +121,7 @@ impl<S: ChainSource> Pool<S> {
     fn probe(&self, header: &Header, transfer: &Transfer) -> Deposit {
         Deposit {
             id: DepositId::of(&self.network, transfer),
-            family: Family::Evm,
+            family: self.expected.family,
             from: transfer.from,
             to: transfer.to,
             amount: transfer.amount,
@@ -169,7 +169,7 @@ async fn evidence_of<S: ChainSource>(
     source: &S,
     deposit: Deposit,
 ) -> Result<Option<crate::domain::Evidence>, SourceError> {
-    source.evidence(&deposit).await
+    source.evidence(&deposit, Threshold::Confirmations(Confirmations(NonZeroU32::MIN))).await
 }
 
 /// What `blocks` lacks of `other`; both have the same headers.

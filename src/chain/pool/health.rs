@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::{
         chain::Identity,
-        domain::{Address, Block, Deposit, Evidence, Head, Header, Height},
+        domain::{Address, Block, Deposit, Evidence, Head, Header, Height, Threshold},
     };
 
     /// Never asked: only the account is looked at.
@@ -192,7 +192,7 @@ mod tests {
             unreachable!()
         }
 
-        async fn evidence(&self, _: &Deposit) -> Result<Option<Evidence>, SourceError> {
+        async fn evidence(&self, _: &Deposit, _: Threshold) -> Result<Option<Evidence>, SourceError> {
             unreachable!()
         }
 

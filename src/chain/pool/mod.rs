@@ -243,9 +243,9 @@ impl<S: ChainSource> Pool<S> {
         let Some(best) = heads.iter().map(|(_, head)| head.best.height).max() else {
             // Nobody was ready, or nobody answered: wait for the soonest, or say why not.
             let (_, head) = self.first_good(S::head).await?;
-            return Ok(Head { finalized: head.finalized.filter(|_| !self.settings.second_source), ..head });
+            return Ok(if self.settings.second_source { head.with_final_of(None) } else { head });
         };
-        let second_word = second_highest(heads.iter().filter_map(|(_, head)| head.finalized));
+        let second_word = second_highest(heads.iter().map(|(_, head)| *head));
         let mut in_step = Vec::new();
         for (i, head) in heads {
             let is_behind = head.best.height.up(self.settings.lag_blocks_max) < best;
@@ -261,9 +261,10 @@ impl<S: ChainSource> Pool<S> {
         let mut chosen = *in_step.iter().rev().max_by_key(|head| head.best.height).expect("the best head is in step");
         if self.settings.second_source {
             // One in front of all others must not make blocks final by itself.
-            chosen.finalized = second_word;
+            chosen = chosen.with_final_of(second_word.as_ref());
         } else if self.agrees() {
-            chosen.finalized = in_step.iter().filter_map(|head| head.finalized).min_by_key(|last| last.height);
+            let lowest = in_step.iter().filter(|head| head.finalized.is_some());
+            chosen = chosen.with_final_of(lowest.min_by_key(|head| head.finalized.map(|last| last.height)));
         }
         Ok(chosen)
     }
@@ -314,9 +315,9 @@ impl<S: ChainSource> Pool<S> {
     }
 }
 
-/// The higher of what at least two have reached.
-fn second_highest(words: impl Iterator<Item = BlockRef>) -> Option<BlockRef> {
-    let mut words: Vec<_> = words.collect();
-    words.sort_by_key(|block| std::cmp::Reverse(block.height));
-    words.get(1).copied()
+/// The head whose final block is the higher of what at least two have reached.
+fn second_highest(heads: impl Iterator<Item = Head>) -> Option<Head> {
+    let mut heads: Vec<_> = heads.filter(|head| head.finalized.is_some()).collect();
+    heads.sort_by_key(|head| std::cmp::Reverse(head.finalized.map(|last| last.height)));
+    heads.get(1).copied()
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use crate::domain::{Address, BlockHash, NetworkId};
+use crate::domain::{Address, BlockHash, Family, NetworkId};
 
 /// What every endpoint of the network must say about itself.
 #[derive(Clone, Debug)]
 pub struct Expected {
+    /// The network's family.
+    pub family: Family,
     /// The chain id it must report.
     pub chain_id: u64,
     /// Hash of block 0; `None` for local test nodes, whose genesis changes with every start.

@@ -10,8 +10,8 @@ use super::*;
 use crate::{
     chain::Identity,
     domain::{
-        BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Reason, Timestamp,
-        TokenAmount, Transfer, TxHash, UserMark,
+        BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Reason, Threshold,
+        Timestamp, TokenAmount, Transfer, TxHash, UserMark,
     },
 };
 
@@ -81,7 +81,7 @@ fn at(height: u64, fork: u8) -> BlockRef {
 }
 
 fn header(height: u64, fork: u8) -> Header {
-    Header { at: at(height, fork), parent: at(height - 1, fork).hash, time: Timestamp(height) }
+    Header { at: at(height, fork), parent: at(height.saturating_sub(1), fork).hash, time: Timestamp(height) }
 }
 
 impl ChainSource for Fake {
@@ -95,8 +95,8 @@ impl ChainSource for Fake {
 
     async fn head(&self) -> Result<Head, SourceError> {
         let says = self.says()?;
-        let finalized = Some(at(says.head.saturating_sub(5), says.fork));
-        Ok(Head { best: at(says.head, says.fork), finalized })
+        let finalized = header(says.head.saturating_sub(5), says.fork);
+        Ok(Head::of(header(says.head, says.fork), Some(finalized)))
     }
 
     async fn headers(&self, from: Height, to: Height) -> Result<Vec<Header>, SourceError> {
@@ -114,7 +114,7 @@ impl ChainSource for Fake {
         Ok(headers.into_iter().map(|header| Block { transfers: transfers(&header), header }).collect())
     }
 
-    async fn evidence(&self, deposit: &Deposit) -> Result<Option<Evidence>, SourceError> {
+    async fn evidence(&self, deposit: &Deposit, _: Threshold) -> Result<Option<Evidence>, SourceError> {
         let says = self.says()?;
         let found = says.receipts.iter().find(|t| (t.tx, t.ordinal) == (deposit.id.tx, deposit.id.ordinal));
         let at = at(deposit.included_at.height.0, says.fork);
@@ -163,7 +163,12 @@ fn pool_with(sources: &[Fake], change: impl FnOnce(&mut PoolSettings)) -> Pool<F
     let mut settings =
         PoolSettings { rest_min: Duration::from_millis(40), wait_max: Duration::ZERO, ..PoolSettings::default() };
     change(&mut settings);
-    let expected = Expected { chain_id: GENESIS.chain_id, genesis: Some(GENESIS.genesis), decimals: vec![(USDT, 6)] };
+    let expected = Expected {
+        family: Family::Evm,
+        chain_id: GENESIS.chain_id,
+        genesis: Some(GENESIS.genesis),
+        decimals: vec![(USDT, 6)],
+    };
     Pool::new("net".parse().unwrap(), expected, sources.to_vec(), settings)
 }
 
@@ -194,7 +199,7 @@ fn futures_are_send() {
     check(pool.head());
     check(pool.headers(Height(1), Height(2)));
     check(pool.blocks(Height(1), Height(2), true));
-    check(pool.evidence(&deposit));
+    check(pool.evidence(&deposit, Threshold::Finalized));
     check(pool.still_ours(at(1, 0)));
 }
 
@@ -360,7 +365,7 @@ async fn evidence_counts_support_contradiction_and_silence() {
     let has = |name| Fake::new(name).with(|says| says.receipts = vec![transfer(1)]);
     let verdict = async |sources: &[Fake], second_source: bool| {
         let pool = pool_with(sources, |settings| settings.second_source = second_source);
-        match pool.evidence(&deposit(1)).await {
+        match pool.evidence(&deposit(1), Threshold::Finalized).await {
             EvidenceVerdict::Agreed(evidence) => {
                 assert!(evidence.supports(&deposit(1)));
                 "agreed"

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::Pool;
 use crate::{
     chain::{ChainSource, Doubt, SourceError},
-    domain::{BlockRef, Deposit, Evidence},
+    domain::{BlockRef, Deposit, Evidence, Threshold},
 };
 
 /// Most endpoints asked for evidence of one deposit.
@@ -54,12 +54,12 @@ impl<S: ChainSource> Pool<S> {
     /// asked. [`EvidenceVerdict::Agreed`] needs one that supports it (two if `second_source` is set) and none that
     /// contradicts among those asked. It waits for an endpoint whose head moves but is still below the block: otherwise
     /// one that runs ahead with invented blocks would be its own and only witness.
-    pub async fn evidence(&self, deposit: &Deposit) -> EvidenceVerdict {
+    pub async fn evidence(&self, deposit: &Deposit, threshold: Threshold) -> EvidenceVerdict {
         let needed = if self.settings.second_source { 2 } else { 1 };
         let mut supports = Vec::new();
         let mut silence = None;
         for i in self.ready() {
-            match self.word(i, deposit).await {
+            match self.word(i, deposit, threshold).await {
                 Word::Supports(evidence) => supports.push(evidence),
                 Word::Contradicts(what) => return EvidenceVerdict::Contradicted(what),
                 Word::NotThereYet(error) => return EvidenceVerdict::NotYet(error),
@@ -77,9 +77,9 @@ impl<S: ChainSource> Pool<S> {
         EvidenceVerdict::NotYet(silence.unwrap_or_else(|| self.nobody()))
     }
 
-    async fn word(&self, i: usize, deposit: &Deposit) -> Word {
+    async fn word(&self, i: usize, deposit: &Deposit, threshold: Threshold) -> Word {
         let name = self.endpoints[i].source.name();
-        let answer = self.ask(i, &|source: &S| receipt(source, deposit.clone())).await;
+        let answer = self.ask(i, &|source: &S| receipt(source, deposit.clone(), threshold)).await;
         match answer {
             Ok(Some(evidence)) if evidence.supports(deposit) => Word::Supports(evidence),
             Ok(Some(evidence)) => {
@@ -129,6 +129,10 @@ impl<S: ChainSource> Pool<S> {
 }
 
 /// Owns its question, so that the future does not borrow from the caller's closure.
-async fn receipt<S: ChainSource>(source: &S, deposit: Deposit) -> Result<Option<Evidence>, SourceError> {
-    source.evidence(&deposit).await
+async fn receipt<S: ChainSource>(
+    source: &S,
+    deposit: Deposit,
+    threshold: Threshold,
+) -> Result<Option<Evidence>, SourceError> {
+    source.evidence(&deposit, threshold).await
 }
