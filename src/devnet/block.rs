@@ -2,6 +2,7 @@
 //!
 //! `logsBloom` and `receiptsRoot` are the real ones. Hashes of blocks and transactions are honest about identity (other
 //! content or another branch is another hash), not about encoding; `transactionsRoot` and `stateRoot` are made up.
+//! A block of a TRON chain is sealed instead, see `tron`: it has no Ethereum JSON, and is rendered when asked for.
 
 use std::{fmt::Write, ops::Range, sync::Arc};
 
@@ -10,6 +11,7 @@ use crate::domain::{BlockHash, BlockRef, Family, Height, Timestamp};
 use super::{
     bloom::{Bloom, keccak256},
     trie,
+    tron::{self, Filler, Seal},
     tx::{Log, Tx},
 };
 
@@ -31,9 +33,9 @@ pub struct SimBlock {
     pub parent: BlockHash,
     /// Its time.
     pub timestamp: Timestamp,
-    /// What it includes, in order.
+    /// What it includes, in order; on TRON without the made-up traffic between them, see [`SimBlock::tx_at`].
     pub txs: Vec<Tx>,
-    /// Over all logs.
+    /// Over all logs; empty on TRON.
     pub bloom: Bloom,
     /// The whole answer to `eth_getBlockByNumber` with transaction hashes.
     pub(super) header_json: Arc<str>,
@@ -43,11 +45,14 @@ pub struct SimBlock {
     pub(super) logs_json: Arc<str>,
     /// Where in `logs_json` each log lies, block-wide order.
     log_spans: Vec<Range<usize>>,
+    /// What it has on TRON only.
+    pub(super) seal: Option<Seal>,
 }
 
 /// Everything a block is made of.
 #[derive(Debug)]
 pub(super) struct Draft {
+    pub(super) family: Family,
     pub(super) chain_id: u64,
     pub(super) branch: u64,
     pub(super) height: Height,
@@ -56,12 +61,23 @@ pub(super) struct Draft {
     pub(super) txs: Vec<Tx>,
     /// A prescribed hash (genesis of a known network) instead of the computed one.
     pub(super) hash: Option<BlockHash>,
+    /// How many accounts take turns in making blocks; TRON only.
+    pub(super) producers: u64,
+    /// Traffic between strangers; TRON only.
+    pub(super) filler: Option<Filler>,
 }
 
 impl SimBlock {
     /// Computes hash, bloom and JSON.
     pub(super) fn mine(draft: Draft) -> Self {
-        let Draft { chain_id, branch, height, parent, timestamp, txs, hash } = draft;
+        match draft.family {
+            Family::Evm => Self::mine_evm(draft),
+            Family::Tron => tron::mine(draft),
+        }
+    }
+
+    fn mine_evm(draft: Draft) -> Self {
+        let Draft { chain_id, branch, height, parent, timestamp, txs, hash, .. } = draft;
         let mut bloom = Bloom::EMPTY;
         let mut receipts = Vec::with_capacity(txs.len());
         for (index, tx) in txs.iter().enumerate() {
@@ -81,30 +97,40 @@ impl SimBlock {
             &tx_hashes(&txs),
         ]));
         let at = BlockRef { height, hash: hash.unwrap_or(computed) };
-        let mut block = Self {
-            at,
-            parent,
-            timestamp,
-            txs,
-            bloom,
-            header_json: "".into(),
-            transactions_at: 0..0,
-            logs_json: "".into(),
-            log_spans: Vec::new(),
-        };
+        let mut block = Self { bloom, ..Self::bare(at, parent, timestamp, txs) };
         block.render_header(&receipts);
         block.render_logs();
         block
     }
 
-    /// All its logs, in block-wide order.
+    /// A block of a TRON chain.
+    pub(super) fn sealed(at: BlockRef, parent: BlockHash, timestamp: Timestamp, txs: Vec<Tx>, seal: Seal) -> Self {
+        Self { seal: Some(seal), ..Self::bare(at, parent, timestamp, txs) }
+    }
+
+    fn bare(at: BlockRef, parent: BlockHash, timestamp: Timestamp, txs: Vec<Tx>) -> Self {
+        Self {
+            at,
+            parent,
+            timestamp,
+            txs,
+            bloom: Bloom::EMPTY,
+            header_json: "".into(),
+            transactions_at: 0..0,
+            logs_json: "".into(),
+            log_spans: Vec::new(),
+            seal: None,
+        }
+    }
+
+    /// The logs of its `txs`, in block-wide order.
     pub fn logs(&self) -> impl Iterator<Item = &Log> {
         self.txs.iter().flat_map(|tx| &tx.logs)
     }
 
-    /// How many logs it has.
+    /// How many logs it has, those of made-up traffic too.
     pub fn log_count(&self) -> usize {
-        self.log_spans.len()
+        self.unhashed_txs().map(|tx| tx.logs.len()).sum()
     }
 
     /// The JSON of the log at `index` of the block.

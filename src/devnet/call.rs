@@ -32,6 +32,13 @@ pub(super) struct Call<'a> {
     pub(super) params: Vec<Value>,
 }
 
+impl<'a> Call<'a> {
+    /// Its id as JSON.
+    pub(super) fn id_text(&self) -> &'a str {
+        self.id.map_or("null", RawValue::get)
+    }
+}
+
 /// A request: one call, or a batch.
 #[derive(Debug)]
 pub(super) enum Request<'a> {
@@ -50,11 +57,21 @@ impl<'a> Request<'a> {
         parsed.map_err(|_| refusal("null", -32700, "parse error"))
     }
 
-    pub(super) fn calls(&self) -> &[Call<'a>] {
+    fn calls(&self) -> &[Call<'a>] {
         match self {
             Self::One(call) => std::slice::from_ref(call),
             Self::Batch(calls) => calls,
         }
+    }
+
+    /// The methods it holds.
+    pub(super) fn methods(&self) -> Vec<&str> {
+        self.calls().iter().map(|call| call.method.as_str()).collect()
+    }
+
+    /// The same error for each call, whatever it asks.
+    pub(super) fn refuse(&self, code: i64, message: &str) -> String {
+        self.answer(|call| refusal(call.id_text(), code, message))
     }
 
     /// Puts one answer for each call together.

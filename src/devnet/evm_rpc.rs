@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use crate::domain::{BlockHash, Height, TxHash};
 
@@ -39,7 +39,7 @@ impl Face {
     pub(super) fn answer(&self, call: &Call<'_>, trouble: &Trouble) -> String {
         let id = match trouble.garble {
             Garble::WrongId => WRONG_ID,
-            Garble::Nothing | Garble::CutJson | Garble::Html => call.id.map_or("null", RawValue::get),
+            Garble::Nothing | Garble::CutJson | Garble::Html | Garble::CutBody => call.id_text(),
         };
         let outcome = match call.method.strip_prefix("dev_") {
             Some(verb) if self.options.control => control::run(&self.ledger, &self.trouble, verb, &call.params),
@@ -49,11 +49,6 @@ impl Face {
             Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
             Err(error) => refusal(id, error.code, &error.message),
         }
-    }
-
-    /// The same error for one call, whatever it asks.
-    pub(super) fn refuse(call: &Call<'_>, code: i64, message: &str) -> String {
-        refusal(call.id.map_or("null", RawValue::get), code, message)
     }
 
     fn call(&self, method: &str, params: &[Value], trouble: &Trouble) -> Result<String, RpcError> {

@@ -4,82 +4,26 @@
 //! were asked for. Nothing here draws a random number or reads a clock: the same verbs give the same hashes. A clone is
 //! a second node's own view, which may take another branch from there.
 
+mod handle;
+mod made;
+mod spec;
+
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
-use crate::domain::{Address, BlockHash, BlockRef, Decimals, Height, Timestamp, TokenAmount, TxHash};
+use crate::domain::{Address, BlockHash, BlockRef, Family, Height, Timestamp, TokenAmount, TxHash};
 
+pub use self::{
+    handle::LedgerHandle,
+    spec::{LedgerError, LedgerSpec, Orphans, SimToken},
+};
 use super::{
     block::{Draft, SimBlock},
-    tx::{Log, Tx},
+    tron::Filling,
+    tx::Tx,
 };
-
-/// A token contract the chain knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SimToken {
-    /// Its address.
-    pub contract: Address,
-    /// Answer to `symbol()`.
-    pub symbol: String,
-    /// Answer to `decimals()`.
-    pub decimals: Decimals,
-}
-
-/// What a chain is before its first block. Equal specs give equal genesis blocks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LedgerSpec {
-    /// What `eth_chainId` answers.
-    pub chain_id: u64,
-    /// Hash of block 0; computed if `None`.
-    pub genesis: Option<BlockHash>,
-    /// Time of block 0, in seconds.
-    pub base_time: Timestamp,
-    /// Seconds between blocks, unless a block is given its own time.
-    pub block_time_s: u64,
-    /// How far the finalized block is below the head.
-    pub finality_lag: u64,
-    /// Known contracts.
-    pub tokens: Vec<SimToken>,
-}
-
-impl Default for LedgerSpec {
-    fn default() -> Self {
-        Self {
-            chain_id: 31_337,
-            genesis: None,
-            base_time: Timestamp(1_700_000_000),
-            block_time_s: 12,
-            finality_lag: 64,
-            tokens: Vec::new(),
-        }
-    }
-}
-
-/// What becomes of the transactions of orphaned blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Orphans {
-    /// They are gone.
-    Drop,
-    /// They are included again, under the same hashes and in the same order, in this block of the new branch (0 is its
-    /// first).
-    Include(u64),
-}
-
-/// A verb that cannot be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LedgerError {
-    /// Nothing below `finalized` is replaced before [`Ledger::allow_deep_reorgs`].
-    #[error("block {0} is final and stays")]
-    Final(Height),
-    /// There is no block to replace at or below genesis.
-    #[error("the chain has only {0} blocks above genesis")]
-    TooShort(u64),
-    /// The branch has no such block to include transactions in.
-    #[error("the new branch has no block {0}")]
-    NoSuchBlock(u64),
-}
 
 /// One simulated chain.
 #[derive(Clone, Debug)]
@@ -98,19 +42,26 @@ pub struct Ledger {
     branch: u64,
     finalized: Height,
     deep_reorgs: bool,
+    is_finality_stalled: bool,
+    filling: Option<Filling>,
+    /// When the newest TRON transaction was made, in milliseconds: each is made later than the one before.
+    last_made_ms: u64,
 }
 
 impl Ledger {
     /// A chain with its genesis block only.
     pub fn new(spec: LedgerSpec) -> Self {
         let genesis = SimBlock::mine(Draft {
+            family: spec.family,
             chain_id: spec.chain_id,
             branch: 0,
             height: Height(0),
             parent: BlockHash::default(),
-            timestamp: spec.base_time,
+            timestamp: spec.genesis_time(),
             txs: Vec::new(),
             hash: spec.genesis,
+            producers: spec.producers,
+            filler: None,
         });
         Self {
             spec,
@@ -123,6 +74,9 @@ impl Ledger {
             branch: 0,
             finalized: Height(0),
             deep_reorgs: false,
+            is_finality_stalled: false,
+            filling: None,
+            last_made_ms: 0,
         }
     }
 
@@ -130,7 +84,7 @@ impl Ledger {
     /// of contract `0x11…`) between made-up accounts, one per transaction.
     pub fn with_blocks(spec: LedgerSpec, blocks: u64, logs_per_block: u64) -> Self {
         let mut ledger = Self::new(spec);
-        let token = ledger.spec.tokens.first().map_or(Address([0x11; 20]), |token| token.contract);
+        let token = ledger.first_token();
         for block in 1..=blocks {
             let account = |mark: u8, number: u64| {
                 let mut bytes = [mark; 20];
@@ -146,9 +100,22 @@ impl Ledger {
         ledger
     }
 
+    fn first_token(&self) -> Address {
+        self.spec.tokens.first().map_or(Address([0x11; 20]), |token| token.contract)
+    }
+
     /// What the chain was made from.
     pub fn spec(&self) -> &LedgerSpec {
         &self.spec
+    }
+
+    /// What `eth_chainId` answers: the spec's number, or on TRON the last four bytes of the genesis id.
+    pub fn chain_id(&self) -> u64 {
+        let [.., a, b, c, d] = self.genesis().hash.0;
+        match self.spec.family {
+            Family::Evm => self.spec.chain_id,
+            Family::Tron => u64::from(u32::from_be_bytes([a, b, c, d])),
+        }
     }
 
     /// The newest block.
@@ -200,25 +167,15 @@ impl Ledger {
         self.finalize();
     }
 
+    /// Lets finality stand still while the head moves on, or catch up with it again.
+    pub fn stall_finality(&mut self, is_stalled: bool) {
+        self.is_finality_stalled = is_stalled;
+        self.finalize();
+    }
+
     /// From here on even final blocks may be replaced: the catastrophe a follower must survive by halting.
     pub fn allow_deep_reorgs(&mut self) {
         self.deep_reorgs = true;
-    }
-
-    /// A transaction nobody has made before, holding `logs`.
-    pub fn tx(&mut self, from: Address, to: Address, logs: Vec<Log>) -> Tx {
-        self.nonce += 1;
-        Tx::of(self.spec.chain_id, self.nonce, from, to, logs)
-    }
-
-    /// One honest transfer in its own transaction.
-    pub fn transfer(&mut self, token: Address, from: Address, to: Address, amount: TokenAmount) -> Tx {
-        self.tx(from, token, vec![Log::transfer(token, from, to, amount)])
-    }
-
-    /// A transaction that failed: status 0, no logs.
-    pub fn failed(&mut self, from: Address, to: Address) -> Tx {
-        Tx { succeeded: false, ..self.tx(from, to, Vec::new()) }
     }
 
     /// Leaves a transaction for the next block.
@@ -228,7 +185,8 @@ impl Ledger {
 
     /// One block, with what is pending and then `txs`.
     pub fn mine(&mut self, txs: Vec<Tx>) -> BlockRef {
-        let time = Timestamp(self.head().timestamp.0 + self.spec.block_time_s);
+        let last = self.head().timestamp.max(self.spec.base_time);
+        let time = Timestamp(last.0 + self.spec.block_time_s);
         self.mine_at(time, txs)
     }
 
@@ -237,6 +195,7 @@ impl Ledger {
         let txs: Vec<Tx> = self.pending.drain(..).chain(txs).collect();
         let below = self.head().at;
         let block = SimBlock::mine(Draft {
+            family: self.spec.family,
             chain_id: self.spec.chain_id,
             branch: self.branch,
             height: below.height.next(),
@@ -244,10 +203,12 @@ impl Ledger {
             timestamp,
             txs,
             hash: None,
+            producers: self.spec.producers,
+            filler: self.filler(timestamp),
         });
         let at = block.at;
-        for (place, tx) in block.txs.iter().enumerate() {
-            self.places.insert(tx.hash, (at.height, place));
+        for (number, tx) in block.txs.iter().enumerate() {
+            self.places.insert(tx.hash, (at.height, block.place_of(number)));
         }
         self.heights.insert(at.hash, at.height);
         self.orphans.remove(&at.hash);
@@ -327,23 +288,10 @@ impl Ledger {
     }
 
     fn finalize(&mut self) {
+        if self.is_finality_stalled {
+            return;
+        }
         self.finalized = self.finalized.max(self.head().at.height.down(self.spec.finality_lag));
-    }
-}
-
-/// A ledger several nodes face and a test drives.
-#[derive(Clone, Debug)]
-pub struct LedgerHandle(Arc<Mutex<Ledger>>);
-
-impl LedgerHandle {
-    /// Shares `ledger`.
-    pub fn new(ledger: Ledger) -> Self {
-        Self(Arc::new(Mutex::new(ledger)))
-    }
-
-    /// The ledger, for as long as the guard is held; nodes wait meanwhile.
-    pub fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,13 +1,16 @@
-//! A simulated EVM chain over real HTTP, for `depositd demo` and the tests. Not a part of the daemon.
+//! Simulated chains over real HTTP, of both families, for `depositd demo`, `depositd devnet` and the tests. Not a part of
+//! the daemon.
 //!
 //! - [`Ledger`] is one chain: it mines, forks and rolls back when told, and never by itself.
-//! - [`DevNode`] is a node in front of a ledger; several may share one, each with its own [`Trouble`].
+//! - [`DevNode`] is an Ethereum node in front of a ledger, [`TronNode`] a TRON node; several may share one, each with its
+//!   own [`Trouble`].
 //! - [`Merchant`] is a receiver of notifications that checks what it gets.
 //!
 //! Everything listens on 127.0.0.1 only. Nothing here validates, executes or signs: a transaction is its logs.
 //!
 //! # Playing by hand
-//! Beside the Ethereum methods a node takes control calls, with or without trouble:
+//! Beside what it serves otherwise a node takes control calls, with or without trouble; a TRON node at `/`, and at
+//! `/jsonrpc` if that is on. Addresses are the family's own, or `0x` and 40 digits:
 //!
 //! | method | parameters | answer |
 //! |---|---|---|
@@ -15,6 +18,9 @@
 //! | `dev_transfer` | `[token, to, amount]`; decimal text of a known token, base units of another | the transaction's hash; the next block includes it |
 //! | `dev_fork` | `[depth = 1, "drop"?]`: replaces `depth` blocks by one more, whose last has the old transactions, unless dropped | the new head's height |
 //! | `dev_rollback` | `[depth = 1]`: takes blocks and their transactions away | the new head's height |
+//! | `dev_fill` | `[blocks = 1, transactions = 400, transfers = a quarter]`: blocks full of strangers' traffic | the new head's height |
+//! | `dev_stall_solid` | `[true]` or `[false]`: what is final stands still, or goes on | `true` |
+//! | `dev_received` | `[address]` | all transfers to it on the chain as it is now: `[{tx, token, ordinal, amount, height, solid}]` |
 //! | `dev_trouble` | `[{"lag_blocks": 3}]`, the fields of [`Trouble`]; `[]` ends it | `true` |
 //!
 //! ```text
@@ -32,8 +38,10 @@ mod ledger;
 mod merchant;
 mod node;
 mod options;
+mod respond;
 mod serve;
 mod trie;
+mod tron;
 mod trouble;
 mod tx;
 
@@ -43,5 +51,8 @@ pub use ledger::{Ledger, LedgerError, LedgerHandle, LedgerSpec, Orphans, SimToke
 pub use merchant::{Answer, Merchant, Received, Sameness, Signature};
 pub use node::DevNode;
 pub use options::NodeOptions;
-pub use trouble::{Failure, Garble, Hidden, Trouble, TroubleHandle};
+pub use tron::{Contract, Filling, InternalCall, SolidPort, TronNode, TronOptions, TronResult, TronTx, solid_lag};
+pub use trouble::{
+    BlockLie, Faces, Failure, Garble, Hidden, Inflated, InfoLie, TronRefusal, TronTrouble, Trouble, TroubleHandle,
+};
 pub use tx::{Log, TRANSFER_TOPIC, Tx};

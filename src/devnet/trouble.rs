@@ -1,14 +1,15 @@
 //! Trouble on demand: what a node does wrong, switchable while it runs.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+mod handle;
+mod tron;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{BlockHash, Height};
+
+pub(super) use handle::Sentence;
+pub use handle::TroubleHandle;
+pub use tron::{BlockLie, Faces, Inflated, InfoLie, TronRefusal, TronTrouble};
 
 /// How a request fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub enum Failure {
         /// Seconds to name in the header.
         retry_after_s: Option<u64>,
     },
-    /// HTTP 200 with a JSON-RPC error for each call.
+    /// HTTP 200 with a JSON-RPC error for each call; with an `Error` text where the call is not JSON-RPC.
     Rpc {
         /// Its code.
         code: i64,
@@ -30,6 +31,8 @@ pub enum Failure {
     },
     /// Accepted, and never answered.
     Hang,
+    /// One of the ways a TRON node or its provider says no.
+    Tron(TronRefusal),
 }
 
 /// Which logs `eth_getLogs` leaves out. Receipts keep telling the truth.
@@ -58,6 +61,8 @@ pub enum Garble {
     Html,
     /// Valid JSON-RPC for another request.
     WrongId,
+    /// A connection that breaks half-way through the body.
+    CutBody,
 }
 
 /// Everything a node does wrong. The default does nothing wrong.
@@ -80,7 +85,8 @@ pub struct Trouble {
     pub fail_every: u64,
     /// How requests fail that `fail_next` and `fail_every` choose; HTTP 500 if `None`.
     pub failure: Option<Failure>,
-    /// Fails and stalls only requests that hold one of these methods; all requests if empty.
+    /// Fails and stalls only requests that hold one of these methods; all requests if empty. On a TRON node all trouble
+    /// but the rate is for these only, and what is not JSON-RPC is named by its path: `wallet/getblock`.
     pub only_methods: Vec<String>,
     /// Accepts requests and never answers.
     pub stall: bool,
@@ -94,6 +100,8 @@ pub struct Trouble {
     pub genesis: Option<String>,
     /// Answers 429 to requests beyond so many in one second.
     pub requests_per_s: Option<u32>,
+    /// What only a TRON node does wrong.
+    pub tron: TronTrouble,
 }
 
 impl Trouble {
@@ -102,148 +110,17 @@ impl Trouble {
         head.min(Height(self.frozen_at.unwrap_or(u64::MAX))).down(self.lag_blocks)
     }
 
+    /// Whether it is for a request that holds `methods`.
+    fn chooses(&self, methods: &[&str]) -> bool {
+        let only = &self.only_methods;
+        only.is_empty() || methods.iter().any(|method| only.iter().any(|named| named == method))
+    }
+
     /// The false genesis hash, if one is set and readable.
     pub(super) fn false_genesis(&self) -> Option<BlockHash> {
         self.genesis.as_deref().and_then(|text| BlockHash::parse(text).ok())
     }
 }
 
-/// What the node does with one request.
-#[derive(Debug)]
-pub(super) struct Sentence {
-    pub(super) trouble: Trouble,
-    pub(super) failure: Option<Failure>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    trouble: Trouble,
-    counts: BTreeMap<String, u64>,
-    requests: u64,
-    /// When the requests of the last second came.
-    recent: VecDeque<Instant>,
-}
-
-/// A node's trouble and counters, shared with whoever drives it.
-#[derive(Clone, Debug, Default)]
-pub struct TroubleHandle(Arc<Mutex<Inner>>);
-
-impl TroubleHandle {
-    /// Replaces all trouble at once; requests under way keep the old one.
-    pub fn set(&self, trouble: Trouble) {
-        self.lock().trouble = trouble;
-    }
-
-    /// Ends all trouble.
-    pub fn clear(&self) {
-        self.set(Trouble::default());
-    }
-
-    /// Changes some of it, atomically.
-    pub fn update(&self, change: impl FnOnce(&mut Trouble)) {
-        change(&mut self.lock().trouble);
-    }
-
-    /// The trouble now; `fail_next` is what is left of it.
-    pub fn get(&self) -> Trouble {
-        self.lock().trouble.clone()
-    }
-
-    /// HTTP requests so far, refused ones included.
-    pub fn requests(&self) -> u64 {
-        self.lock().requests
-    }
-
-    /// Calls of `method` so far, each of a batch counted, refused ones included.
-    pub fn calls(&self, method: &str) -> u64 {
-        self.lock().counts.get(method).copied().unwrap_or(0)
-    }
-
-    /// Calls so far, by method.
-    pub fn all_calls(&self) -> BTreeMap<String, u64> {
-        self.lock().counts.clone()
-    }
-
-    /// Counts one request that holds `methods`, and decides its fate. Control calls (`dev_…`) alone are not counted
-    /// and always go through.
-    pub(super) fn judge(&self, methods: &[&str], now: Instant) -> Sentence {
-        let mut inner = self.lock();
-        if !methods.is_empty() && methods.iter().all(|method| method.starts_with("dev_")) {
-            return Sentence { trouble: Trouble::default(), failure: None };
-        }
-        inner.requests += 1;
-        for method in methods {
-            *inner.counts.entry((*method).to_owned()).or_default() += 1;
-        }
-        let failure = inner.failure(methods, now);
-        Sentence { trouble: inner.trouble.clone(), failure }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn failure(&mut self, methods: &[&str], now: Instant) -> Option<Failure> {
-        if let Some(allowed) = self.trouble.requests_per_s {
-            while self.recent.front().is_some_and(|at| now.duration_since(*at) >= Duration::from_secs(1)) {
-                self.recent.pop_front();
-            }
-            if self.recent.len() >= usize::try_from(allowed).unwrap_or(usize::MAX) {
-                return Some(Failure::Throttled { retry_after_s: None });
-            }
-            self.recent.push_back(now);
-        }
-        let trouble = &mut self.trouble;
-        let only = &trouble.only_methods;
-        if !only.is_empty() && !methods.iter().any(|method| only.iter().any(|named| named == method)) {
-            return None;
-        }
-        if trouble.stall {
-            return Some(Failure::Hang);
-        }
-        let chosen = if trouble.fail_next > 0 {
-            trouble.fail_next -= 1;
-            true
-        } else {
-            trouble.fail_every > 0 && self.requests.is_multiple_of(trouble.fail_every)
-        };
-        chosen.then(|| trouble.failure.clone().unwrap_or(Failure::Http(500)))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_is_counted_over_the_last_second_and_refused_requests_do_not_use_it_up() {
-        let node = TroubleHandle::default();
-        node.set(Trouble { requests_per_s: Some(2), ..Trouble::default() });
-        let start = Instant::now();
-        let refused = |ms| node.judge(&["eth_chainId"], start + Duration::from_millis(ms)).failure.is_some();
-        assert_eq!(
-            [0, 400, 500, 999, 1_000, 1_001, 1_400].map(refused),
-            [false, false, true, true, false, true, false]
-        );
-        assert_eq!((node.requests(), node.calls("eth_chainId")), (7, 7));
-    }
-
-    #[test]
-    fn control_calls_are_neither_judged_nor_counted() {
-        let node = TroubleHandle::default();
-        node.set(Trouble { stall: true, ..Trouble::default() });
-        assert_eq!(node.judge(&["dev_mine"], Instant::now()).failure, None);
-        assert_eq!(node.judge(&["dev_mine", "eth_chainId"], Instant::now()).failure, Some(Failure::Hang));
-        assert_eq!(node.requests(), 1);
-    }
-
-    #[test]
-    fn a_view_is_never_above_the_head() {
-        let view = |trouble: Trouble| trouble.view(Height(10)).0;
-        assert_eq!(view(Trouble { frozen_at: Some(99), ..Trouble::default() }), 10);
-        assert_eq!(view(Trouble { frozen_at: Some(8), lag_blocks: 3, ..Trouble::default() }), 5);
-        assert_eq!(view(Trouble { lag_blocks: 30, ..Trouble::default() }), 0);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::domain::{Address, TokenAmount, TxHash};
 
-use super::bloom::keccak256;
+use super::{bloom::keccak256, tron::TronTx};
 
 /// Keccak-256 of `Transfer(address,address,uint256)`.
 pub const TRANSFER_TOPIC: [u8; 32] = [
@@ -52,6 +52,20 @@ impl Log {
         log.topics[2][0] = 0xff;
         log
     }
+
+    /// `Transfer` whose recipient word is the 21 bytes TRON stores: `0x41` stands before the twenty.
+    pub fn tron_padded_recipient(token: Address, from: Address, to: Address, amount: TokenAmount) -> Self {
+        let mut log = Self::transfer(token, from, to, amount);
+        log.topics[2][11] = 0x41;
+        log
+    }
+
+    /// `Transfer` with a word after the amount.
+    pub fn long_data(token: Address, from: Address, to: Address, amount: TokenAmount) -> Self {
+        let mut log = Self::transfer(token, from, to, amount);
+        log.data.extend([0; 32]);
+        log
+    }
 }
 
 /// An address as a 32-byte word.
@@ -68,12 +82,14 @@ pub struct Tx {
     pub hash: TxHash,
     /// Who sent it.
     pub from: Address,
-    /// Which contract it called.
+    /// Which contract it called, or on TRON which account it paid.
     pub to: Address,
     /// Whether it succeeded (receipt status 1).
     pub succeeded: bool,
-    /// What it wrote; a failed one writes nothing on an honest chain.
+    /// What it wrote; a failed one writes nothing on an honest chain, except now and then on TRON.
     pub logs: Vec<Log>,
+    /// What only TRON has, on such a chain.
+    pub tron: Option<Box<TronTx>>,
 }
 
 impl Tx {
@@ -82,7 +98,7 @@ impl Tx {
         let content: Vec<u8> =
             logs.iter().flat_map(|log| [log.address.0.as_slice(), &log.topics.concat(), &log.data].concat()).collect();
         let hash = keccak256(&[b"devnet tx", &chain_id.to_be_bytes(), &nonce.to_be_bytes(), &from.0, &to.0, &content]);
-        Self { hash: TxHash(hash), from, to, succeeded: true, logs }
+        Self { hash: TxHash(hash), from, to, succeeded: true, logs, tron: None }
     }
 }
 

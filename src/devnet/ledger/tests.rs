@@ -1,6 +1,8 @@
 //! The verbs of the ledger.
 
-use super::*;
+mod tron;
+
+use super::{super::tx::Log, *};
 
 const TOKEN: Address = Address([0x11; 20]);
 const PAYER: Address = Address([0x22; 20]);

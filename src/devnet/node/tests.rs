@@ -1,10 +1,15 @@
 //! Each method and each trouble, over real HTTP.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::*;
 use crate::{
-    devnet::{Hidden, Ledger, LedgerSpec, Log, Orphans, SimToken, TRANSFER_TOPIC, bloom::Bloom},
+    devnet::{
+        Failure, Garble, Hidden, Ledger, LedgerSpec, Log, Orphans, SimToken, TRANSFER_TOPIC, Trouble, bloom::Bloom,
+    },
     domain::{Address, BlockHash, Decimals, Height, TokenAmount},
 };
 
