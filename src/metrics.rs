@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{NetworkState, NetworkStatus, StatusBoard, clock},
+    domain::{Millis, NetworkState, NetworkStatus, StatusBoard, clock},
     service::TurnBoard,
 };
 
@@ -40,24 +40,29 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// Gauges: name and help.
-pub const GAUGES: [(&str, &str); 8] = [
+pub const GAUGES: [(&str, &str); 12] = [
     ("depositd_build_info", "Always 1; the labels say what runs."),
     ("depositd_network_head_height", "Height of the newest block the endpoints claim."),
     ("depositd_network_cursor_height", "Height of the last block whose effects are on disk."),
     ("depositd_network_finalized_height", "Height of the newest final block on our own chain."),
     ("depositd_network_cursor_block_timestamp_seconds", "Time of the last block whose effects are on disk."),
     ("depositd_network_progress_timestamp_seconds", "When the cursor last moved."),
+    ("depositd_network_head_block_timestamp_seconds", "Time of the newest block the endpoints claim."),
+    ("depositd_network_finalized_block_timestamp_seconds", "Time of the newest block the endpoints call final."),
+    ("depositd_network_head_stalled", "1 while the newest block is older than head_stall_after_s."),
+    ("depositd_network_finality_stalled", "1 while the newest final block is older than finality_stall_after_s."),
     ("depositd_network_halted", "1 while the network stands until a person decides."),
     ("depositd_task_turn_timestamp_seconds", "When the task last took a turn."),
 ];
 
 /// Counters: name and help.
-pub const COUNTERS: [(&str, &str); 10] = [
+pub const COUNTERS: [(&str, &str); 11] = [
     ("depositd_source_requests_total", "Requests to an endpoint by method and outcome."),
     ("depositd_source_doubts_total", "Answers of an endpoint that were not proved, by kind."),
     ("depositd_reorgs_total", "Times blocks left the chain."),
     ("depositd_transfers_malformed_total", "Logs of a token that look like transfers and are none."),
     ("depositd_transfers_zero_value_total", "Transfers of nothing: counted, not kept."),
+    ("depositd_block_ids_unproved_total", "TRON blocks whose id does not follow from their header."),
     ("depositd_blocks_unwitnessed_total", "Blocks taken although no second endpoint named their hash in time."),
     ("depositd_delivery_attempts_total", "Attempts to tell a receiver by protocol, outcome and reason."),
     ("depositd_egress_blocked_total", "Attempts the egress guard refused, by reason."),
@@ -159,7 +164,7 @@ impl Pages {
             line(&mut text, name, outcome);
         }
         for (network, status) in self.networks.all() {
-            line(&mut text, &format!("network {network}"), judge(&status));
+            line(&mut text, &format!("network {network}"), judge(&status, clock::now()));
         }
         text.push_str(if ready { "ready\n" } else { "not ready\n" });
         (ready, text)
@@ -177,13 +182,13 @@ impl Pages {
     }
 
     fn metrics(&self) -> String {
-        for (network, status) in self.networks.all() {
-            publish(network.as_str(), &status);
-        }
         let now = clock::now();
+        for (network, status) in self.networks.all() {
+            publish(network.as_str(), &status, now);
+        }
         for (task, silent) in self.turns.silences(Instant::now()) {
             let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-            let at = crate::domain::Millis(now.since(crate::domain::Millis(silent_ms)));
+            let at = Millis(now.since(Millis(silent_ms)));
             gauge!("depositd_task_turn_timestamp_seconds", "task" => task).set(number(at.seconds().0));
         }
         counter!("depositd_log_lines_dropped_total").absolute(self.log_dropped.load(Ordering::Relaxed));
@@ -199,19 +204,29 @@ fn line(text: &mut String, name: &str, outcome: Result<(), String>) {
     };
 }
 
-fn judge(status: &NetworkStatus) -> Result<(), String> {
+fn judge(status: &NetworkStatus, now: Millis) -> Result<(), String> {
+    let conditions = status.conditions(now);
     match &status.state {
-        NetworkState::Following => Ok(()),
+        NetworkState::Following => match (conditions.head_stalled, conditions.finality_stalled) {
+            (true, true) => Err("following, but head and finality stalled".to_owned()),
+            (true, false) => Err("following, but head stalled".to_owned()),
+            (false, true) => Err("following, but finality stalled".to_owned()),
+            (false, false) => Ok(()),
+        },
         NetworkState::Starting => Err("no endpoint has answered yet".to_owned()),
         NetworkState::CatchingUp => Err(format!("catching up, {} blocks behind", status.lag())),
         NetworkState::Waiting(why) | NetworkState::Halted(why) => Err(format!("{}: {why}", status.state.word())),
     }
 }
 
-fn publish(network: &str, status: &NetworkStatus) {
+fn publish(network: &str, status: &NetworkStatus, now: Millis) {
     let label = || network.to_owned();
     if let Some(head) = status.head {
         gauge!("depositd_network_head_height", "network" => label()).set(number(head.best.height.0));
+        gauge!("depositd_network_head_block_timestamp_seconds", "network" => label()).set(number(head.best_time.0));
+    }
+    if let Some(time) = status.final_time {
+        gauge!("depositd_network_finalized_block_timestamp_seconds", "network" => label()).set(number(time.0));
     }
     if let Some(cursor) = status.cursor {
         gauge!("depositd_network_cursor_height", "network" => label()).set(number(cursor.tip.height.0));
@@ -223,8 +238,15 @@ fn publish(network: &str, status: &NetworkStatus) {
     if let Some(at) = status.progressed {
         gauge!("depositd_network_progress_timestamp_seconds", "network" => label()).set(number(at.seconds().0));
     }
+    let conditions = status.conditions(now);
+    gauge!("depositd_network_head_stalled", "network" => label()).set(flag(conditions.head_stalled));
+    gauge!("depositd_network_finality_stalled", "network" => label()).set(flag(conditions.finality_stalled));
     let halted = matches!(status.state, NetworkState::Halted(_));
-    gauge!("depositd_network_halted", "network" => label()).set(if halted { 1.0 } else { 0.0 });
+    gauge!("depositd_network_halted", "network" => label()).set(flag(halted));
+}
+
+fn flag(is_so: bool) -> f64 {
+    if is_so { 1.0 } else { 0.0 }
 }
 
 /// A gauge's value. Heights and seconds are far below 2^53, so nothing is lost.

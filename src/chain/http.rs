@@ -2,19 +2,29 @@
 //! or query, where providers put their keys. What may pass at once is tried again here; beyond that the pool decides who
 //! is asked next.
 
+mod budget;
+mod settings;
 mod timing;
+mod url;
 
 use std::{
-    fmt,
-    num::NonZeroU32,
-    str::FromStr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
-use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, header};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, header};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use self::timing::{Pace, Patience};
+use self::{
+    budget::Budget,
+    settings::headers,
+    timing::{Pace, Patience},
+};
+pub use self::{
+    settings::{HttpSettings, HttpSetupError},
+    url::{EndpointUrl, EndpointUrlError},
+};
 use super::Doubt;
 
 /// Longest `Retry-After` that is read, in seconds; more is taken as this.
@@ -25,111 +35,6 @@ const SENDINGS_MAX: u32 = 4;
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 /// Pauses before a request is tried again: they add up to little where another endpoint could be asked instead.
 const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(100)];
-
-/// A node's URL. Its path, query and user part are secrets: only scheme, host and port are ever printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EndpointUrl(Url);
-
-/// Why a text is not a node's URL; never repeats the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an endpoint is an http or https URL with a host")]
-pub struct EndpointUrlError;
-
-impl FromStr for EndpointUrl {
-    type Err = EndpointUrlError;
-
-    fn from_str(text: &str) -> Result<Self, EndpointUrlError> {
-        let url = Url::parse(text).map_err(|_| EndpointUrlError)?;
-        let fits = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
-        if fits { Ok(Self(url)) } else { Err(EndpointUrlError) }
-    }
-}
-
-impl EndpointUrl {
-    /// The URL with `path` (`/wallet/getnowblock`) appended to its own; an empty `path` changes nothing.
-    fn with_path(&self, path: &str) -> Url {
-        let mut url = self.0.clone();
-        if !path.is_empty() {
-            let joined = format!("{}{path}", url.path().trim_end_matches('/'));
-            url.set_path(&joined);
-        }
-        url
-    }
-}
-
-impl fmt::Display for EndpointUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default())?;
-        self.0.port().map_or(Ok(()), |port| write!(f, ":{port}"))
-    }
-}
-
-impl fmt::Debug for EndpointUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// Limits of one endpoint's client.
-#[derive(Clone)]
-pub struct HttpSettings {
-    /// Longest wait for a connection, TLS included.
-    pub connect: Duration,
-    /// Longest wait from sending to the answer's head.
-    pub first_byte: Duration,
-    /// Longest silence within a body.
-    pub idle: Duration,
-    /// Longest time for one exchange, waiting for the pace excluded.
-    pub total: Duration,
-    /// Most bytes of a body, before and after unpacking.
-    pub body_bytes_max: usize,
-    /// Requests per second this endpoint allows us; `None`: no pacing.
-    pub requests_per_second: Option<NonZeroU32>,
-    /// Whether the endpoint counts every call of a batch as a request.
-    pub batch_counts_each: bool,
-    /// Headers sent along, such as an API key. Values are secrets.
-    pub headers: Vec<(String, String)>,
-}
-
-impl Default for HttpSettings {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            first_byte: Duration::from_secs(15),
-            idle: Duration::from_secs(10),
-            total: Duration::from_secs(30),
-            body_bytes_max: 64 * 1024 * 1024,
-            requests_per_second: None,
-            batch_counts_each: true,
-            headers: Vec::new(),
-        }
-    }
-}
-
-impl fmt::Debug for HttpSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpSettings")
-            .field("total", &self.total)
-            .field("body_bytes_max", &self.body_bytes_max)
-            .field("requests_per_second", &self.requests_per_second)
-            .field("headers", &self.headers.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a client cannot be made; a mistake in the configuration or on the host.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpSetupError {
-    /// TLS could not be set up.
-    #[error("no HTTP client: {0}")]
-    Client(String),
-    /// A header's name or value is not allowed in HTTP; the value is not repeated.
-    #[error("header {0:?} is not a valid HTTP header")]
-    Header(String),
-    /// The endpoint's URL is none.
-    #[error(transparent)]
-    Url(#[from] EndpointUrlError),
-}
 
 /// Makes ring the process's TLS provider. To be called before the first client is made; again does no harm.
 pub fn install_tls() {
@@ -148,14 +53,22 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// The client of one endpoint.
+/// The client of one endpoint, for one of its URLs.
 #[derive(Debug)]
 pub struct HttpClient {
-    client: Client,
     url: EndpointUrl,
+    shared: Arc<Shared>,
+    patience: Patience,
+}
+
+/// What all URLs of an endpoint have in common.
+#[derive(Debug)]
+struct Shared {
+    client: Client,
     settings: HttpSettings,
     pace: Option<Pace>,
-    patience: Patience,
+    budget: Option<Budget>,
+    in_flight: Semaphore,
 }
 
 impl HttpClient {
@@ -183,8 +96,20 @@ impl HttpClient {
             .or_else(|_| with_bundled_roots(builder()))
             .map_err(|error| HttpSetupError::Client(error.without_url().to_string()))?;
         let pace = settings.requests_per_second.map(Pace::new);
-        let patience = Patience::new(pace.is_some());
-        Ok(Self { client, url, settings, pace, patience })
+        let budget = settings.requests_per_day.map(Budget::new);
+        let in_flight = Semaphore::new(settings.in_flight_max.clamp(1, Semaphore::MAX_PERMITS));
+        Ok(Self::of(url, Arc::new(Shared { client, settings, pace, budget, in_flight })))
+    }
+
+    /// A client for another URL of the same endpoint, or for questions that take another time to answer: connections and
+    /// every limit are shared.
+    pub fn at(&self, url: EndpointUrl) -> Self {
+        Self::of(url, Arc::clone(&self.shared))
+    }
+
+    fn of(url: EndpointUrl, shared: Arc<Shared>) -> Self {
+        let patience = Patience::new(shared.pace.is_some() || shared.budget.is_some());
+        Self { url, shared, patience }
     }
 
     /// Where it goes, as far as it may be printed.
@@ -192,37 +117,63 @@ impl HttpClient {
         &self.url
     }
 
-    /// Posts JSON to the URL with `path` appended. `calls` is how many calls the body holds, for pacing.
+    /// Posts JSON to the URL with `path` appended. `calls` is how many calls the body holds, for the limits.
     ///
     /// Every request is a question, so it may be asked twice: a broken connection or server is tried again after a short
     /// pause, and where no answer has begun long after answers usually do, the same is sent once more and the first
-    /// answer is taken.
+    /// answer is taken. Every sending counts against the limits; none is made where they leave no room for it.
     ///
     /// # Errors
-    /// [`Doubt::Transport`], and [`Doubt::Malformed`] for bodies over the cap. Any status is an answer.
+    /// [`Doubt::Transport`], [`Doubt::Malformed`] for bodies over the cap, and [`Doubt::Throttled`] where the day's
+    /// requests are used up. Any status is an answer.
     pub async fn post(&self, path: &str, body: Vec<u8>, calls: u32) -> Result<Answer, Doubt> {
         let question = Question { path, body, calls };
         let mut pauses = AGAIN_AFTER.into_iter();
+        let mut permit = self.permit().await;
+        // Only now: a question that is given up while it waits costs nothing.
+        self.take(calls)?;
         loop {
             self.slot(calls).await;
-            let exchange = tokio::time::timeout(self.settings.total, self.exchange(&question));
+            let exchange = tokio::time::timeout(self.shared.settings.total, self.exchange(&question));
             let answer = exchange.await.unwrap_or_else(|_| Err(slow("the whole answer")));
+            drop(permit);
             let may_pass = match &answer {
                 Ok(answer) => is_broken(answer),
                 Err(failure) => failure.may_pass,
             };
-            match pauses.next().filter(|_| may_pass) {
+            match pauses.next().filter(|_| may_pass && self.take(calls).is_ok()) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => return answer.map_err(|failure| failure.doubt),
             }
+            permit = self.permit().await;
         }
+    }
+
+    /// Takes a sending out of the day's requests.
+    fn take(&self, calls: u32) -> Result<(), Doubt> {
+        let Some(budget) = &self.shared.budget else { return Ok(()) };
+        budget.take(self.weight(calls), Instant::now()).map_err(|wait| {
+            let what = format!("our own budget of {} requests a day is used up", budget.per_day());
+            let retry_after_ms = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            Doubt::Throttled { what, retry_after_ms }
+        })
+    }
+
+    /// What a sending of so many calls counts.
+    fn weight(&self, calls: u32) -> u32 {
+        if self.shared.settings.batch_counts_each { calls.max(1) } else { 1 }
+    }
+
+    /// Waits for its turn among the requests under way; `None` cannot be: the semaphore is never closed.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.shared.in_flight.acquire().await.ok()
     }
 
     /// Waits until the endpoint's limit lets a request leave.
     async fn slot(&self, calls: u32) {
-        if let Some(pace) = &self.pace {
-            let weight = if self.settings.batch_counts_each { calls.max(1) } else { 1 };
-            tokio::time::sleep_until(pace.reserve(weight, Instant::now()).into()).await;
+        if let Some(pace) = &self.shared.pace {
+            let leaves = pace.reserve(self.weight(calls), Instant::now());
+            tokio::time::sleep_until(leaves.into()).await;
         }
     }
 
@@ -234,11 +185,12 @@ impl HttpClient {
         Ok(Answer { status, retry_after_ms, body })
     }
 
-    /// The head of the first answer to come. As long as none does the question is sent again, a few times at most.
+    /// The head of the first answer to come. As long as none does the question is sent again, a few times at most and
+    /// only where the limits leave room.
     async fn first_head(&self, question: &Question<'_>) -> Result<Response, Failure> {
         let begun = Instant::now();
-        let patience = self.patience.ends_after().unwrap_or(self.settings.total);
-        let mut sendings = FuturesUnordered::from_iter([self.sending(question, false)]);
+        let patience = self.patience.ends_after().unwrap_or(self.shared.settings.total);
+        let mut sendings = FuturesUnordered::from_iter([self.sending(question, None)]);
         let mut left = SENDINGS_MAX - 1;
         loop {
             tokio::select! {
@@ -252,14 +204,17 @@ impl HttpClient {
                 }
                 () = tokio::time::sleep(patience), if left > 0 => {
                     left -= 1;
-                    sendings.push(self.sending(question, true));
+                    if let Ok(permit) = self.shared.in_flight.try_acquire() && self.take(question.calls).is_ok() {
+                        sendings.push(self.sending(question, Some(permit)));
+                    }
                 }
             }
         }
     }
 
-    async fn sending(&self, question: &Question<'_>, is_again: bool) -> Result<Response, Failure> {
-        if is_again {
+    /// Sends the question; once more where it comes with a permit of its own.
+    async fn sending(&self, question: &Question<'_>, again: Option<SemaphorePermit<'_>>) -> Result<Response, Failure> {
+        if again.is_some() {
             self.slot(question.calls).await;
         }
         self.head(question).await
@@ -267,8 +222,8 @@ impl HttpClient {
 
     async fn head(&self, question: &Question<'_>) -> Result<Response, Failure> {
         let url = self.url.with_path(question.path);
-        let request = self.client.post(url).header(header::CONTENT_TYPE, "application/json");
-        let limit = self.settings.connect.saturating_add(self.settings.first_byte);
+        let request = self.shared.client.post(url).header(header::CONTENT_TYPE, "application/json");
+        let limit = self.shared.settings.connect.saturating_add(self.shared.settings.first_byte);
         tokio::time::timeout(limit, request.body(question.body.clone()).send())
             .await
             .map_err(|_| slow("the first byte"))?
@@ -276,14 +231,14 @@ impl HttpClient {
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
-        let max = self.settings.body_bytes_max;
+        let max = self.shared.settings.body_bytes_max;
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         if announced > max {
             return Err(too_large(max));
         }
         let mut body = Vec::with_capacity(announced);
         loop {
-            let chunk = tokio::time::timeout(self.settings.idle, response.chunk()).await;
+            let chunk = tokio::time::timeout(self.shared.settings.idle, response.chunk()).await;
             match chunk.map_err(|_| slow("the rest of the body"))?.map_err(transport)? {
                 Some(chunk) if body.len() + chunk.len() > max => return Err(too_large(max)),
                 Some(chunk) => body.extend_from_slice(&chunk),
@@ -291,17 +246,6 @@ impl HttpClient {
             }
         }
     }
-}
-
-fn headers(settings: &HttpSettings) -> Result<header::HeaderMap, HttpSetupError> {
-    let mut headers = header::HeaderMap::new();
-    for (name, value) in &settings.headers {
-        let wrong = || HttpSetupError::Header(name.clone());
-        let mut secret = header::HeaderValue::from_str(value).map_err(|_| wrong())?;
-        secret.set_sensitive(true);
-        headers.insert(header::HeaderName::from_str(name).map_err(|_| wrong())?, secret);
-    }
-    Ok(headers)
 }
 
 fn with_bundled_roots(builder: ClientBuilder) -> reqwest::Result<Client> {

@@ -64,6 +64,11 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 }
 
 impl Reply {
+    /// The answer as it came.
+    pub(super) fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
     /// The result.
     ///
     /// # Errors

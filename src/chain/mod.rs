@@ -2,12 +2,14 @@
 //! other endpoints by [`pool::Pool`], and changes nothing while in doubt.
 
 pub mod evm;
+mod hexed;
 pub mod http;
 pub mod jsonrpc;
 pub mod node;
 pub mod pool;
 #[cfg(test)]
 mod scripted;
+mod transfer_log;
 pub mod tron;
 
 use std::future::Future;

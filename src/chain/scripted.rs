@@ -2,7 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Router, body::Bytes, http::StatusCode, response::Response};
+use axum::{
+    Router,
+    body::Bytes,
+    http::{StatusCode, Uri},
+    response::Response,
+};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -10,9 +15,9 @@ use super::http::EndpointUrl;
 
 /// What the script answers.
 pub(super) enum Out {
-    /// A result.
+    /// A result; of plain HTTP the whole body.
     Result(Value),
-    /// An error answer.
+    /// An error answer; of plain HTTP the node's own way to say no with status 200, whatever the code.
     Error(i64, &'static str),
     /// This and nothing else, whatever was asked.
     Http(u16, Vec<(&'static str, String)>, Vec<u8>),
@@ -23,7 +28,7 @@ pub(super) enum Out {
 /// A running node; stops when dropped.
 pub(super) struct Node {
     pub(super) url: EndpointUrl,
-    /// Methods called, `batch` before the calls of a batch.
+    /// Methods called, `batch` before the calls of a batch; of plain HTTP the paths (`wallet/getblock`).
     pub(super) calls: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
@@ -34,24 +39,38 @@ impl Node {
     }
 }
 
-/// Serves `script(method, params)`; a batch is first shown whole as method `batch`.
+/// Where every path of a node begins; it is a secret.
+const BASE: &str = "/v3/s3cret/";
+
+/// Serves `script(method, params)`; a batch is first shown whole as method `batch`. What is no JSON-RPC is plain HTTP,
+/// shown as its path and body.
 pub(super) async fn node(script: impl Fn(&str, &Value) -> Out + Send + Sync + 'static) -> Node {
     let calls: Arc<Mutex<Vec<String>>> = Arc::default();
     let seen = Arc::clone(&calls);
     let script = Arc::new(script);
-    let handler = move |body: Bytes| {
+    let handler = move |uri: Uri, body: Bytes| {
         let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
-        async move { answer(&*script, &seen, &body) }
+        async move { answer(&*script, &seen, uri.path(), &body) }
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v3/s3cret", listener.local_addr().unwrap()).parse().unwrap();
+    let url = format!("http://{}{BASE}", listener.local_addr().unwrap()).parse().unwrap();
     let mut serving = JoinSet::new();
     serving.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await.unwrap() });
     Node { url, calls, _serving: serving }
 }
 
-fn answer(script: &dyn Fn(&str, &Value) -> Out, seen: &Mutex<Vec<String>>, body: &[u8]) -> Response {
+fn answer(script: &dyn Fn(&str, &Value) -> Out, seen: &Mutex<Vec<String>>, path: &str, body: &[u8]) -> Response {
     let asked: Value = serde_json::from_slice(body).unwrap();
+    if asked.is_object() && asked.get("jsonrpc").is_none() {
+        let path = path.strip_prefix(BASE).unwrap();
+        seen.lock().unwrap().push(path.to_owned());
+        return match script(path, &asked) {
+            Out::Result(body) => response(200, Vec::new(), body.to_string().into_bytes()),
+            Out::Error(_, message) => response(200, Vec::new(), json!({"Error": message}).to_string().into_bytes()),
+            Out::Http(status, headers, body) => response(status, headers, body),
+            Out::Pass => panic!("only a batch can be passed on"),
+        };
+    }
     let one = |call: &Value| {
         let method = call["method"].as_str().unwrap();
         seen.lock().unwrap().push(method.to_owned());
@@ -76,6 +95,10 @@ fn answer(script: &dyn Fn(&str, &Value) -> Out, seen: &Mutex<Vec<String>>, body:
     };
     let (status, headers, body) =
         answered.map_or_else(|raw| raw, |json| (200, Vec::new(), json.to_string().into_bytes()));
+    response(status, headers, body)
+}
+
+fn response(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Response {
     let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
     for (name, value) in headers {
         response = response.header(name, value);

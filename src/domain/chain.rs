@@ -156,9 +156,17 @@ pub struct BlockRef {
     pub hash: BlockHash,
 }
 
+impl BlockRef {
+    /// How its network writes the hash. A TRON block's id begins with its height in eight bytes, which no other hash does
+    /// but by a chance of one in 2^64.
+    fn family(&self) -> Family {
+        if self.hash.0.starts_with(&self.height.0.to_be_bytes()) { Family::Tron } else { Family::Evm }
+    }
+}
+
 impl fmt::Display for BlockRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.height, self.hash)
+        write!(f, "{} ({})", self.height, self.hash.text(self.family()))
     }
 }
 
@@ -206,4 +214,19 @@ pub struct Cursor {
     pub peak: Height,
     /// The newest final block seen on our own chain.
     pub finalized: Option<BlockRef>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_shown_as_its_network_writes_it() {
+        let shown =
+            |height, hash: &str| BlockRef { height: Height(height), hash: BlockHash::parse(hash).unwrap() }.to_string();
+        let tron = "0000000003fe262d52bfa4b2814f816fd2e57af5b98a33d60d8630a03a908e0e";
+        assert_eq!(shown(66_987_565, tron), format!("66987565 ({tron})"));
+        let evm = "0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3";
+        assert_eq!(shown(0, evm), format!("0 ({evm})"));
+    }
 }

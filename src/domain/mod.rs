@@ -34,5 +34,5 @@ pub use finality::{Confirmations, Depth, FinalityPolicy, Standing, Threshold};
 pub use network::NetworkSpec;
 pub use notification::{Attempt, AttemptNo, Notification, NotificationState, Outcome, Verdict};
 pub use order::{Holding, Order, OrderId, OrderLine, OrderState, Watch};
-pub use status::{NetworkState, NetworkStatus, StatusBoard};
+pub use status::{Conditions, NetworkState, NetworkStatus, StallLimits, StatusBoard};
 pub use token::{Token, TokenId};

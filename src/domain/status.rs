@@ -1,11 +1,15 @@
 //! What is published about each network while the daemon runs: for answers, readiness and metrics.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{Cursor, Head, Millis, NetworkId};
+use super::{Cursor, Head, Millis, NetworkId, Timestamp};
 
 /// What a network's follower is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +47,25 @@ impl NetworkState {
     }
 }
 
+/// How old a block may be before its kind counts as stalled, in seconds by our clock; `None`: it never does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StallLimits {
+    /// For the newest block.
+    pub head_s: Option<NonZeroU32>,
+    /// For the newest final block.
+    pub finality_s: Option<NonZeroU32>,
+}
+
+/// What is wrong with a network although its endpoints may answer well. The two are apart: a network can make blocks
+/// while none of them becomes final.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// The newest block is too old, or none was ever seen for so long.
+    pub head_stalled: bool,
+    /// The newest final block is too old. Not said of a network that never named one.
+    pub finality_stalled: bool,
+}
+
 /// One network now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkStatus {
@@ -54,6 +77,12 @@ pub struct NetworkStatus {
     pub cursor: Option<Cursor>,
     /// When the cursor last moved.
     pub progressed: Option<Millis>,
+    /// Time of the block the endpoints last called final, in this run.
+    pub final_time: Option<Timestamp>,
+    /// When we began to look; `None`: nobody looks.
+    pub watched_since: Option<Millis>,
+    /// When head and finality count as stalled.
+    pub limits: StallLimits,
 }
 
 impl NetworkStatus {
@@ -64,11 +93,43 @@ impl NetworkStatus {
             _ => 0,
         }
     }
+
+    /// Notes what the endpoints claim. A head without a final block leaves the last known one to age.
+    pub fn saw(&mut self, head: Head) {
+        self.head = Some(head);
+        // Block 0 has no time on TRON; it is final from the start and says nothing.
+        self.final_time = head.finalized_time.filter(|time| time.0 > 0).or(self.final_time);
+    }
+
+    /// What stands still at `now`. Without news the last known blocks keep ageing, so that a condition arises also while
+    /// no endpoint answers; of a halted network, whose endpoints nobody asks, nothing is said.
+    pub fn conditions(&self, now: Millis) -> Conditions {
+        if matches!(self.state, NetworkState::Halted(_)) {
+            return Conditions::default();
+        }
+        let is_old = |time: Option<Timestamp>, limit_s: Option<NonZeroU32>| match (time, limit_s) {
+            (Some(time), Some(limit_s)) => now.seconds().0.saturating_sub(time.0) > u64::from(limit_s.get()),
+            (None, _) | (_, None) => false,
+        };
+        let newest = self.head.map(|head| head.best_time).or_else(|| self.watched_since.map(Millis::seconds));
+        Conditions {
+            head_stalled: is_old(newest, self.limits.head_s),
+            finality_stalled: is_old(self.final_time, self.limits.finality_s),
+        }
+    }
 }
 
 impl Default for NetworkStatus {
     fn default() -> Self {
-        Self { state: NetworkState::Starting, head: None, cursor: None, progressed: None }
+        Self {
+            state: NetworkState::Starting,
+            head: None,
+            cursor: None,
+            progressed: None,
+            final_time: None,
+            watched_since: None,
+            limits: StallLimits::default(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Far below the head: ranges fetched ahead in parallel, linked and committed strictly in order.
 
-use std::{collections::VecDeque, panic, sync::Arc};
+use std::{collections::VecDeque, panic, sync::Arc, time::Instant};
 
 use tokio::{
     sync::oneshot,
@@ -9,22 +9,26 @@ use tokio::{
 
 use super::{Follower, Setback, Turn};
 use crate::{
-    chain::{ChainSource, SourceError, pool::Pool},
-    domain::{Block, BlockBatch, BrokenLink, Head, Height},
+    chain::{
+        ChainSource, SourceError,
+        pool::{Pool, Told},
+    },
+    domain::{BlockBatch, BrokenLink, Head, Height},
 };
 
 impl<S: ChainSource> Follower<S> {
     /// Reads `from..=to`, all of it below what the network calls final. Stops at the first range that cannot be had or
-    /// does not link; what came before it is committed.
+    /// does not link, and when it is time to look at the head again; what came before it is committed.
     pub(super) async fn catch_up(&mut self, from: Height, to: Height, head: &Head) -> Result<Turn, Setback> {
         let ranges = ranges(from, to, self.settings.range_blocks.max(1));
-        let mut fetches = Fetches::new(Arc::clone(&self.pool), ranges, self.settings.ranges_ahead.max(1));
-        while let Some(blocks) = fetches.next().await {
+        let until = Instant::now() + self.settings.head_every;
+        let mut fetches = Fetches::new(Arc::clone(&self.pool), ranges, self.settings.ranges_ahead.max(1), until);
+        while let Some(told) = fetches.next().await {
             (self.turned)();
-            let tip = self.tip()?;
-            match BlockBatch::link(tip, blocks?) {
+            let (tip, Told { blocks, is_settled }) = (self.tip()?, told?);
+            match BlockBatch::link(tip, blocks) {
                 Ok(batch) => {
-                    let head = self.head_over(&batch, head);
+                    let head = if is_settled { self.head_over(&batch, head) } else { *head };
                     self.apply(batch, &head).await?
                 }
                 Err(BrokenLink::Mismatch { below, .. }) if below == tip => {
@@ -58,13 +62,15 @@ impl<S> Follower<S> {
 struct Fetches<S, R> {
     pool: Arc<Pool<S>>,
     ranges: R,
+    /// No range is begun later than this.
+    until: Instant,
     tasks: JoinSet<()>,
-    answers: VecDeque<oneshot::Receiver<Result<Vec<Block>, SourceError>>>,
+    answers: VecDeque<oneshot::Receiver<Result<Told, SourceError>>>,
 }
 
 impl<S: ChainSource, R: Iterator<Item = (Height, Height)>> Fetches<S, R> {
-    fn new(pool: Arc<Pool<S>>, ranges: R, ahead: usize) -> Self {
-        let mut fetches = Self { pool, ranges, tasks: JoinSet::new(), answers: VecDeque::with_capacity(ahead) };
+    fn new(pool: Arc<Pool<S>>, ranges: R, ahead: usize, until: Instant) -> Self {
+        let mut fetches = Self { pool, ranges, until, tasks: JoinSet::new(), answers: VecDeque::with_capacity(ahead) };
         for _ in 0..ahead {
             fetches.begin_one();
         }
@@ -85,15 +91,17 @@ impl<S: ChainSource, R: Iterator<Item = (Height, Height)>> Fetches<S, R> {
         self.answers.push_back(asked);
     }
 
-    /// The next range's blocks; `None` after the last range, or when the runtime ends.
-    async fn next(&mut self) -> Option<Result<Vec<Block>, SourceError>> {
+    /// The next range's blocks; `None` after the last range that was begun, or when the runtime ends.
+    async fn next(&mut self) -> Option<Result<Told, SourceError>> {
         let Ok(answer) = self.answers.pop_front()?.await else {
             while let Some(ended) = self.tasks.join_next().await {
                 pass_on_panic(ended);
             }
             return None;
         };
-        self.begin_one();
+        if Instant::now() < self.until {
+            self.begin_one();
+        }
         Some(answer)
     }
 }

@@ -6,6 +6,9 @@
 mod catch_up;
 pub mod next_move;
 mod reorg;
+mod stall;
+#[cfg(test)]
+mod tests;
 pub mod trail;
 mod verify;
 
@@ -26,8 +29,8 @@ use self::{
 use crate::{
     chain::{ChainSource, SourceError, pool::Pool},
     domain::{
-        BlockBatch, BlockRef, BrokenLink, Cursor, Deposit, Head, Height, NetworkId, NetworkSpec, NetworkState,
-        StatusBoard, clock,
+        BlockBatch, BlockRef, BrokenLink, Conditions, Cursor, Deposit, Head, Height, NetworkId, NetworkSpec,
+        NetworkState, StatusBoard, clock,
     },
     writer::{Applied, Refusal, WriterHandle},
 };
@@ -50,6 +53,8 @@ pub struct FollowSettings {
     pub range_blocks: u64,
     /// Requests of the catch-up under way at once.
     pub ranges_ahead: usize,
+    /// How long a catch-up goes on before the head is looked at again: one never looked at would seem to stand still.
+    pub head_every: Duration,
     /// See [`Reach::follows_ties`].
     pub follows_ties: bool,
     /// Whether blocks read by range come from what the node itself calls final: then their deposits need not wait for
@@ -67,6 +72,7 @@ impl Default for FollowSettings {
             // Two rows a block, so that a group stays within the writer's limit.
             range_blocks: 90,
             ranges_ahead: 8,
+            head_every: Duration::from_secs(10),
             follows_ties: true,
             ranges_are_final: false,
         }
@@ -143,6 +149,7 @@ pub struct Follower<S> {
     due: Vec<Deposit>,
     cursor: Option<Cursor>,
     low_since: Option<Instant>,
+    conditions: Conditions,
     turned: Turned,
 }
 
@@ -166,8 +173,8 @@ impl<S: ChainSource> Follower<S> {
         let Stored { headers, cursor, due } = stored;
         let window = usize::try_from(spec.window_blocks).unwrap_or(usize::MAX);
         board.update(&spec.id, |status| status.cursor = cursor);
-        let trail = Trail::of(headers, window);
-        Self { spec, settings, pool, writer, board, trail, due, cursor, low_since: None, turned }
+        let (trail, conditions) = (Trail::of(headers, window), Conditions::default());
+        Self { spec, settings, pool, writer, board, trail, due, cursor, low_since: None, conditions, turned }
     }
 
     /// The network's name.
@@ -180,6 +187,7 @@ impl<S: ChainSource> Follower<S> {
         let mut doubts = 0_u32;
         loop {
             (self.turned)();
+            self.note_stalls(clock::now());
             let turn = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 turn = self.turn() => turn,
@@ -253,16 +261,14 @@ impl<S: ChainSource> Follower<S> {
             Turn::Moved | Turn::Idle => NetworkState::Following,
         };
         self.board.update(&self.spec.id, |status| status.state = state);
-        Ok(turn)
+        // At the head there is nothing more to read before the next look.
+        Ok(if self.trail.tip() == Some(head.best) { Turn::Idle } else { turn })
     }
 
     fn note_head(&self, head: &Head) {
         let network = self.spec.id.to_string();
-        metrics::gauge!("depositd_network_head_height", "network" => network.clone()).set(gauge(head.best.height.0));
-        if let Some(last) = head.finalized {
-            metrics::gauge!("depositd_network_finalized_height", "network" => network).set(gauge(last.height.0));
-        }
-        self.board.update(&self.spec.id, |status| status.head = Some(*head));
+        metrics::gauge!("depositd_network_head_height", "network" => network).set(gauge(head.best.height.0));
+        self.board.update(&self.spec.id, |status| status.saw(*head));
     }
 
     fn lag(&self, head: &Head) -> u64 {
@@ -270,7 +276,10 @@ impl<S: ChainSource> Follower<S> {
     }
 
     fn low_for_long(&mut self, head: &Head) -> bool {
-        if !is_low(&self.trail, head, self.settings.follows_ties) {
+        // What is final stays: a head below it is one of a node that is behind, on whatever branch, and says no more.
+        let last = self.cursor.and_then(|cursor| cursor.finalized);
+        let is_behind = last.is_some_and(|last| head.best.height < last.height);
+        if is_behind || !is_low(&self.trail, head, self.settings.follows_ties) {
             self.low_since = None;
             return false;
         }
@@ -291,7 +300,7 @@ impl<S: ChainSource> Follower<S> {
 
     async fn extend(&mut self, from: Height, to: Height, head: &Head) -> Result<Turn, Setback> {
         let tip = self.tip()?;
-        let blocks = self.pool.blocks(from, to, true).await?;
+        let blocks = self.pool.blocks(from, to, true).await?.blocks;
         match BlockBatch::link(tip, blocks) {
             Ok(batch) => self.apply(batch, head).await,
             Err(BrokenLink::Mismatch { below, .. }) if below == tip => self.walk_back(tip.height.down(1), head).await,

@@ -73,7 +73,9 @@ pub fn next_move(trail: &Trail, head: &Head, low_for_long: bool, reach: Reach) -
     if best.height == tip.height && reach.follows_ties {
         return Move::WalkBack { from: tip.height.down(1) };
     }
-    if !low_for_long {
+    // A head below all that is kept says nothing about our chain: a node reads the chain again, say.
+    let is_behind = trail.floor().is_some_and(|floor| best.height < floor);
+    if !low_for_long || is_behind {
         return Move::WaitForHead;
     }
     if trail.holds(best) { Move::Retreat { to: best } } else { Move::WalkBack { from: best.height.down(1) } }
@@ -113,6 +115,7 @@ mod tests {
             ("another block at our height", head(at(100, 2), None), false, Move::WalkBack { from: Height(99) }),
             ("a lagging replica", head(at(90, 1), None), false, Move::WaitForHead),
             ("a shorter chain", head(at(90, 1), None), true, Move::Retreat { to: at(90, 1) }),
+            ("below all that is kept", head(at(0, 1), None), true, Move::WaitForHead),
             ("a shorter branch", head(at(90, 2), None), true, Move::WalkBack { from: Height(89) }),
         ] {
             assert_eq!(next_move(&trail, &head, low_for_long, reach), expected, "{name}");

@@ -19,9 +19,16 @@ impl<S: ChainSource> Follower<S> {
         if to <= base.height {
             return Err(Setback::Doubt(format!("the head {} is not above the shared block {base}", head.best)));
         }
-        let blocks = self.pool.blocks(base.height.next(), to, true).await?;
+        let blocks = self.pool.blocks(base.height.next(), to, true).await?.blocks;
         match BlockBatch::link(base, blocks) {
-            Ok(batch) => self.apply(batch, head).await,
+            Ok(batch) => match self.apply(batch, head).await {
+                Err(Setback::Halt(why)) => Err(self.halt_or_wait(why).await),
+                applied => {
+                    // The next branch that is no higher has to last as long again.
+                    self.low_since = None;
+                    applied
+                }
+            },
             Err(broken) => Err(Setback::Doubt(broken.to_string())),
         }
     }
@@ -56,11 +63,23 @@ impl<S: ChainSource> Follower<S> {
             top = below;
             step = step.saturating_mul(2);
         }
-        Err(Setback::Halt(format!(
+        let why = format!(
             "no common block with the endpoints within {} headers, down from {tip}: a reorg deeper than the window, or \
-             endpoints of another chain; see the operator's manual, \"A network halted\"",
+             endpoints of another chain; see systemd/README.md, \"When a network stands\"",
             self.spec.window_blocks
-        )))
+        );
+        Err(self.halt_or_wait(why).await)
+    }
+
+    /// A halt takes a person to end, so it takes more than the word of one endpoint: while another one still has what is
+    /// final on our chain, or the lowest block that is kept of it, they are waited for to agree.
+    async fn halt_or_wait(&self, why: String) -> Setback {
+        let last = self.cursor.and_then(|cursor| cursor.finalized).and_then(|last| self.trail.at(last.height));
+        let Some(ours) = last.or_else(|| self.trail.at(self.trail.floor()?)) else { return Setback::Halt(why) };
+        match self.pool.holders(ours).await {
+            0 => Setback::Halt(why),
+            some => Setback::Doubt(format!("{why}; but {some} endpoints still have our block {ours}")),
+        }
     }
 
     /// What the endpoints say about our block above `base`.

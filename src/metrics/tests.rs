@@ -1,9 +1,12 @@
+use std::num::NonZeroU32;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
 use super::*;
+use crate::domain::{BlockHash, BlockRef, Head, Height, StallLimits, Timestamp};
 
 async fn fetch(at: std::net::SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(at).await.unwrap();
@@ -25,6 +28,14 @@ async fn the_pages_over_http() {
     let (networks, turns) = (StatusBoard::default(), TurnBoard::default());
     let (one, two) = ("one".parse().unwrap(), "two".parse().unwrap());
     networks.update(&one, |status| status.state = NetworkState::Following);
+    let old = BlockRef { height: Height(9), hash: BlockHash([7; 32]) };
+    let three = "three".parse().unwrap();
+    networks.update(&three, |status| {
+        status.state = NetworkState::Following;
+        let time = Timestamp(1_700_000_000);
+        status.saw(Head { best: old, best_time: time, finalized: Some(old), finalized_time: Some(time) });
+        status.limits = StallLimits { head_s: None, finality_s: NonZeroU32::new(120) };
+    });
     networks.update(&two, |status| status.state = NetworkState::Halted("reorg too deep".to_owned()));
     let disk_full = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&disk_full);
@@ -41,6 +52,7 @@ async fn the_pages_over_http() {
         assert!(ready.starts_with("HTTP/1.1 200"), "one network down does not make the process unready: {ready}");
         assert!(ready.contains("[+] store ok\n[+] network one ok\n"), "{ready}");
         assert!(ready.contains("[-] network two failed: halted: reorg too deep\nready\n"), "{ready}");
+        assert!(ready.contains("[-] network three failed: following, but finality stalled\n"), "{ready}");
         assert!(fetch(at, "/readyz").await.ends_with("\r\n\r\nready\n"));
 
         disk_full.store(1, Ordering::Relaxed);
@@ -59,6 +71,11 @@ async fn the_pages_over_http() {
             "depositd_reorgs_total{network=\"one\"} 2",
             "depositd_network_halted{network=\"two\"} 1",
             "depositd_network_halted{network=\"one\"} 0",
+            "depositd_network_head_stalled{network=\"three\"} 0",
+            "depositd_network_finality_stalled{network=\"three\"} 1",
+            "depositd_network_finality_stalled{network=\"one\"} 0",
+            "depositd_network_head_block_timestamp_seconds{network=\"three\"} 1700000000",
+            "depositd_network_finalized_block_timestamp_seconds{network=\"three\"} 1700000000",
             "depositd_log_lines_dropped_total 3",
             "depositd_build_info{version=",
             "depositd_task_turn_timestamp_seconds{task=\"writer\"}",

@@ -55,7 +55,7 @@ pub enum Refusal {
         name: String,
     },
     /// The address belongs to another app or user, or is a watched token's contract.
-    #[error("the address belongs to another owner on {network}")]
+    #[error("the address belongs to another app or another user mark on {network}")]
     AddressTaken {
         /// Where.
         network: NetworkId,
@@ -75,8 +75,8 @@ pub enum Refusal {
     /// A batch or evidence that does not fit what is committed: look again.
     #[error("does not fit what is committed: {0}")]
     Stale(String),
-    /// The chain left us below the window: the network must halt.
-    #[error("network {network}: no common block within the last {window} headers, the tip was {tip}")]
+    /// The chain left us below the window, or below a final block: the network must halt.
+    #[error("network {network}: the endpoints leave our chain below a final block or {window} headers, tip {tip}")]
     TooDeep {
         /// Which.
         network: NetworkId,

@@ -80,15 +80,24 @@ pub fn app() -> App {
 
 /// The store of `dir`, checked in full, and the core over it.
 pub fn open(dir: &Path) -> Core {
+    open_on(dir, spec())
+}
+
+fn open_on(dir: &Path, spec: NetworkSpec) -> Core {
     let options = StoreOptions { dir: dir.join("store"), witness: dir.join("witness"), cache_bytes: CACHE_BYTES };
-    let mut loading = Loading::of([spec()]);
+    let mut loading = Loading::of([spec]);
     let store = Store::open(&options, |row| loading.row(row)).expect("the store opens");
     loading.finish(store).expect("its rows fit")
 }
 
 /// A new store with one app, whose network stands at `genesis`.
 pub fn begin(dir: &Path, genesis: BlockRef, time: Timestamp) -> Core {
-    let mut core = open(dir);
+    begin_on(dir, spec(), genesis, time)
+}
+
+/// The same for a network of one's own choice, whose name is [`network`].
+pub fn begin_on(dir: &Path, spec: NetworkSpec, genesis: BlockRef, time: Timestamp) -> Core {
+    let mut core = open_on(dir, spec);
     core.create_app(app()).expect("an app");
     let header = Header { at: genesis, parent: BlockHash::default(), time };
     core.adopt(&network(), &[header], Millis(0)).expect("a beginning");
@@ -122,6 +131,14 @@ pub fn resident_bytes() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages: u64 = text.split_whitespace().nth(1).expect("a second field").parse().expect("a number");
     pages * 4096
+}
+
+/// Processor time this process has used, in hundredths of a second: tells what a busy machine's clock does not.
+pub fn cpu_ticks() -> u64 {
+    let text = fs::read_to_string("/proc/self/stat").expect("Linux");
+    let (_, fields) = text.rsplit_once(')').expect("a name in brackets");
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("a number"));
+    ticks.sum()
 }
 
 /// SplitMix64: the same numbers in every run.

@@ -1,6 +1,7 @@
 //! A simulated node on a runtime of its own, and the daemon's path from its answers to the store on disk.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
@@ -8,17 +9,21 @@ use std::{
 
 use depositd::{
     chain::{
+        ChainSource,
         evm::{EvmSettings, EvmSource},
         http::HttpSettings,
         pool::{Expected, Pool, PoolSettings},
     },
     devnet::{DevNode, Ledger, LedgerHandle, LedgerSpec, NodeOptions, SimToken, TroubleHandle},
     domain::{
-        Address, BlockHash, BlockRef, Decimals, DepositState, Family, Height, Millis, StatusBoard, Timestamp, UserMark,
+        Address, BlockHash, BlockRef, Decimals, DepositState, Family, Height, Millis, NetworkSpec, StatusBoard,
+        Timestamp, UserMark,
     },
     follow::{FollowSettings, Follower, Stored},
+    store::Reader,
     writer::{NewWatch, Writer, WriterHandle},
 };
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -79,6 +84,95 @@ pub fn payee(block: u64) -> Address {
     Address(bytes)
 }
 
+/// A chain to follow from its beginning, and what is watched on it.
+pub struct Scene<S> {
+    pub spec: NetworkSpec,
+    pub pool: Pool<S>,
+    pub genesis: BlockRef,
+    pub genesis_time: Timestamp,
+    /// Blocks that pay a watched address, in order, and the address.
+    pub watched: Vec<(u64, Address)>,
+}
+
+/// The daemon's path at work: a follower and a writer over a new store on disk.
+pub struct Following {
+    board: StatusBoard,
+    reader: Reader,
+    watched: usize,
+    begun: Instant,
+    stop: CancellationToken,
+    tasks: JoinSet<Result<(), Infallible>>,
+    writer: thread::JoinHandle<()>,
+    // Goes last.
+    _dir: TempDir,
+}
+
+impl Following {
+    /// To be called within a runtime.
+    pub fn begin<S: ChainSource>(scene: Scene<S>, settings: FollowSettings) -> Self {
+        let dir = common::scratch();
+        let Scene { spec, pool, genesis, genesis_time, watched } = scene;
+        let mut core = common::begin_on(dir.path(), spec.clone(), genesis, genesis_time);
+        for some in watched.chunks(90) {
+            for (_, address) in some {
+                let networks = vec![common::network()];
+                let user_mark = UserMark::default();
+                let new = NewWatch { app: common::app_id(), user_mark, address: *address, networks };
+                core.watch_address(&new, Millis(1)).expect("a watch");
+            }
+            core.commit().expect("a commit");
+        }
+        let reader = core.store().reader();
+        let tracker = &core.trackers()[&common::network()];
+        let stored = Stored {
+            headers: tracker.window().headers().map(|header| header.at).collect(),
+            cursor: tracker.cursor(),
+            due: Vec::new(),
+        };
+        let (handle, commands) = WriterHandle::new();
+        let work = Writer::new(core, &handle, commands);
+        let writer = thread::spawn(move || work.run().expect("the disk works"));
+        let board = StatusBoard::default();
+        let turned = Box::new(|| ());
+        let follower = Follower::new(spec, settings, Arc::new(pool), handle, board.clone(), stored, turned);
+        let (stop, mut tasks, watched) = (CancellationToken::new(), JoinSet::new(), watched.len());
+        let begun = Instant::now();
+        tasks.spawn(follower.run(stop.clone()));
+        Self { board, reader, watched, begun, stop, tasks, writer, _dir: dir }
+    }
+
+    /// Waits until `head` is committed; how long that took since the beginning.
+    pub async fn reach(&self, head: BlockRef, patience: Duration) -> Duration {
+        let tip = || self.board.of(&common::network()).and_then(|status| status.cursor).map(|cursor| cursor.tip);
+        while tip() != Some(head) {
+            let is_late = self.begun.elapsed() >= patience;
+            assert!(!is_late, "it stands still: {:?}", self.board.of(&common::network()));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.begun.elapsed()
+    }
+
+    /// Blocks of credited deposits, in order, once there are as many as are watched or patience ends.
+    pub async fn credited(&self, patience: Duration) -> Vec<u64> {
+        loop {
+            let deposits = self.reader.deposits(&common::app_id(), None, self.watched + 1).expect("rows");
+            let deposits = deposits.into_iter().map(|(_, deposit)| deposit);
+            let told = deposits.filter(|deposit| deposit.state != DepositState::Detected);
+            let told: Vec<u64> = told.map(|deposit| deposit.included_at.height.0).collect();
+            if told.len() >= self.watched || self.begun.elapsed() > patience {
+                return told;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.tasks.join_all().await;
+        self.writer.join().expect("the writer ends well");
+    }
+}
+
 /// What following a chain to its head came to.
 #[derive(Debug)]
 pub struct Followed {
@@ -90,59 +184,35 @@ pub struct Followed {
     pub credited: Vec<u64>,
 }
 
+/// Follows `scene` from genesis to `head` with a new store on disk; `requests` counts what the node was sent so far.
+pub async fn follow_scene<S: ChainSource>(
+    scene: Scene<S>,
+    head: BlockRef,
+    requests: impl Fn() -> u64,
+    settings: FollowSettings,
+    patience: Duration,
+) -> Followed {
+    let watched: Vec<u64> = scene.watched.iter().map(|(block, _)| *block).collect();
+    let before = requests();
+    let following = Following::begin(scene, settings);
+    let took = following.reach(head, patience).await;
+    let requests = requests() - before;
+    let credited = following.credited(patience).await;
+    assert_eq!(credited, watched, "every watched payment is credited, and nothing else");
+    following.end().await;
+    Followed { took, requests, tip: head.hash, credited }
+}
+
 /// Follows `server` from genesis to its head with a new store on disk. The payees of every hundredth block are watched.
 pub async fn follow(server: &Server, http: HttpSettings, settings: FollowSettings, patience: Duration) -> Followed {
-    let dir = common::scratch();
-    let mut core = common::begin(dir.path(), server.genesis, server.genesis_time);
-    let watched: Vec<u64> = (1..=server.head.height.0).step_by(100).collect();
-    for some in watched.chunks(90) {
-        for block in some {
-            let networks = vec![common::network()];
-            let user_mark = UserMark::default();
-            let new = NewWatch { app: common::app_id(), user_mark, address: payee(*block), networks };
-            core.watch_address(&new, Millis(1)).expect("a watch");
-        }
-        core.commit().expect("a commit");
-    }
-    let reader = core.store().reader();
-    let tracker = &core.trackers()[&common::network()];
-    let stored = Stored {
-        headers: tracker.window().headers().map(|header| header.at).collect(),
-        cursor: tracker.cursor(),
-        due: Vec::new(),
+    let scene = Scene {
+        spec: common::spec(),
+        pool: pool(server, http),
+        genesis: server.genesis,
+        genesis_time: server.genesis_time,
+        watched: (1..=server.head.height.0).step_by(100).map(|block| (block, payee(block))).collect(),
     };
-    let (handle, commands) = WriterHandle::new();
-    let work = Writer::new(core, &handle, commands);
-    let writer = thread::spawn(move || work.run().expect("the disk works"));
-    let board = StatusBoard::default();
-    let pool = Arc::new(pool(server, http));
-    let follower = Follower::new(common::spec(), settings, pool, handle, board.clone(), stored, Box::new(|| ()));
-
-    let (stop, mut tasks, requests) = (CancellationToken::new(), JoinSet::new(), server.trouble.requests());
-    let begun = Instant::now();
-    tasks.spawn(follower.run(stop.clone()));
-    let reached = || board.of(&common::network()).and_then(|status| status.cursor).map(|cursor| cursor.tip);
-    while reached() != Some(server.head) {
-        assert!(begun.elapsed() < patience, "it stands still: {:?}", board.of(&common::network()));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let took = begun.elapsed();
-    let requests = server.trouble.requests() - requests;
-    let credited = loop {
-        let deposits = reader.deposits(&common::app_id(), None, watched.len() + 1).expect("rows");
-        let deposits = deposits.into_iter().map(|(_, deposit)| deposit);
-        let told = deposits.filter(|deposit| deposit.state != DepositState::Detected);
-        let told: Vec<u64> = told.map(|deposit| deposit.included_at.height.0).collect();
-        if told.len() >= watched.len() || begun.elapsed() > patience {
-            break told;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-    assert_eq!(credited, watched, "every watched payment is credited, and nothing else");
-    stop.cancel();
-    tasks.join_all().await;
-    writer.join().expect("the writer ends well");
-    Followed { took, requests, tip: server.head.hash, credited }
+    follow_scene(scene, server.head, || server.trouble.requests(), settings, patience).await
 }
 
 fn pool(server: &Server, http: HttpSettings) -> Pool<EvmSource> {

@@ -4,16 +4,11 @@
 use primitive_types::U256;
 
 use super::wire::{Data, WireHeader, WireLog};
+pub(super) use crate::chain::transfer_log::{Skipped, TRANSFER_TOPIC};
 use crate::{
-    chain::Doubt,
+    chain::{Doubt, transfer_log::next_ordinal},
     domain::{Address, BlockHash, BlockRef, Header, Height, LogOrdinal, Timestamp, TokenAmount, Transfer, TxHash},
 };
-
-/// Keccak-256 of `Transfer(address,address,uint256)`.
-pub(super) const TRANSFER_TOPIC: [u8; 32] = [
-    0xdd, 0xf2, 0x52, 0xad, 0x1b, 0xe2, 0xc8, 0x9b, 0x69, 0xc2, 0xb0, 0x68, 0xfc, 0x37, 0x8d, 0xaa, 0x95, 0x2b, 0xa7,
-    0xf1, 0x63, 0xc4, 0xa1, 0x16, 0x28, 0xf5, 0x5a, 0x4d, 0xf5, 0x23, 0xb3, 0xef,
-];
 
 /// The transfers of one block, and what was left out of them.
 #[derive(Debug, Default)]
@@ -21,14 +16,6 @@ pub(super) struct Decoded {
     pub(super) transfers: Vec<Transfer>,
     /// Logs that are counted and nothing else, with the token that wrote them.
     pub(super) skipped: Vec<(Address, Skipped)>,
-}
-
-/// Why a log of ours is no transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Skipped {
-    ZeroValue,
-    /// Another number of topics (ERC-721), data that is not one word, or address words with dirty high bytes.
-    Malformed,
 }
 
 /// What we keep of a header.
@@ -99,16 +86,6 @@ pub(super) fn transfers(mut logs: Vec<WireLog>, at: BlockRef, tokens: &[Address]
         last = Some(log);
     }
     Ok(decoded)
-}
-
-/// Counts one more log of `token` in the transaction at hand.
-fn next_ordinal(counts: &mut Vec<(Address, u32)>, token: Address) -> LogOrdinal {
-    if let Some((_, count)) = counts.iter_mut().find(|(counted, _)| *counted == token) {
-        *count = count.saturating_add(1);
-        return LogOrdinal(*count);
-    }
-    counts.push((token, 0));
-    LogOrdinal(0)
 }
 
 fn transfer(log: &WireLog, ordinal: LogOrdinal) -> Result<Transfer, Skipped> {

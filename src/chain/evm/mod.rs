@@ -22,7 +22,7 @@ pub use check::BloomMode;
 
 use self::{
     check::TokenBlooms,
-    decode::{Decoded, Skipped},
+    decode::Decoded,
     wire::{Bytes, Quantity, WireHeader, WireLog, WireReceipt},
 };
 use super::{
@@ -31,7 +31,7 @@ use super::{
     jsonrpc::JsonRpc,
 };
 use crate::domain::{
-    Address, Block, BlockHash, BlockRef, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold,
+    Address, Block, BlockHash, BlockRef, Deposit, Evidence, Family, Head, Header, Height, NetworkId, Threshold,
     amount::DECIMALS_MAX,
 };
 
@@ -186,7 +186,7 @@ impl EvmSource {
             decode::transfers(logs, header.at, &self.tokens)?
         };
         for (token, why) in skipped {
-            self.count_skipped(token, why);
+            why.count(&self.network, token.text(Family::Evm));
         }
         Ok(Block { header, transfers })
     }
@@ -224,19 +224,6 @@ impl EvmSource {
             }
             Err(doubt) => Err(missing_or(doubt, Height(wire.number.0))),
         }
-    }
-
-    fn count_skipped(&self, token: Address, why: Skipped) {
-        let (network, token) = (self.network.to_string(), format!("{token:?}"));
-        match why {
-            Skipped::ZeroValue => {
-                metrics::counter!("depositd_transfers_zero_value_total", "network" => network, "token" => token)
-            }
-            Skipped::Malformed => {
-                metrics::counter!("depositd_transfers_malformed_total", "network" => network, "token" => token)
-            }
-        }
-        .increment(1);
     }
 
     /// The block a tag names now.

@@ -1,3 +1,8 @@
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use super::*;
 
 #[test]
@@ -100,4 +105,108 @@ async fn where_an_answer_is_long_overdue_the_same_is_sent_again() {
     let (answer, asked) = ask_in_turn(&[None, None, Some("200 fine")], Duration::from_millis(1)).await;
     assert_eq!((answer.unwrap().body, asked), (b"fine".to_vec(), 3));
     assert!(begun.elapsed() < Duration::from_secs(10), "the deadline was not waited for");
+}
+
+/// A server that takes `lasting` for every answer; the most it was asked for at once, and how often in all.
+async fn slow_server(lasting: Duration) -> (EndpointUrl, Arc<[AtomicUsize; 3]>, tokio::task::JoinSet<()>) {
+    let counts: Arc<[AtomicUsize; 3]> = Arc::default();
+    let seen = Arc::clone(&counts);
+    let handler = move || {
+        let seen = Arc::clone(&seen);
+        async move {
+            let [now, most, all] = &*seen;
+            all.fetch_add(1, Ordering::SeqCst);
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(lasting).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            "fine"
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, axum::Router::new().fallback(handler)).await.unwrap() });
+    (url, counts, serving)
+}
+
+#[tokio::test]
+async fn all_urls_of_an_endpoint_share_what_may_be_under_way() {
+    let (url, counts, _serving) = slow_server(Duration::from_millis(20)).await;
+    let settings = HttpSettings { in_flight_max: 3, ..HttpSettings::default() };
+    let full = HttpClient::new(url.clone(), settings).unwrap();
+    let solid = full.at(url);
+    let asked = (0..10).flat_map(|_| [full.post("/a", Vec::new(), 1), solid.post("/b", Vec::new(), 1)]);
+    for answer in futures::future::join_all(asked).await {
+        assert_eq!(answer.unwrap().body, b"fine");
+    }
+    assert_eq!(counts[1].load(Ordering::SeqCst), 3);
+    assert_eq!(counts[2].load(Ordering::SeqCst), 20);
+}
+
+#[tokio::test]
+async fn what_is_over_the_days_budget_is_not_sent() {
+    let (url, counts, _serving) = slow_server(Duration::ZERO).await;
+    // An hour's share of two.
+    let settings = HttpSettings { requests_per_day: NonZeroU32::new(48), ..HttpSettings::default() };
+    let full = HttpClient::new(url.clone(), settings).unwrap();
+    let solid = full.at(url);
+    full.post("", Vec::new(), 1).await.unwrap();
+    solid.post("", Vec::new(), 1).await.unwrap();
+    for client in [&full, &solid] {
+        let doubt = client.post("", Vec::new(), 1).await.unwrap_err();
+        assert!(doubt.to_string().contains("our own budget of 48 requests a day is used up"), "{doubt}");
+        let Doubt::Throttled { retry_after_ms: Some(ms), .. } = doubt else { panic!("{doubt}") };
+        // Both come back in twice the 47th part of a day.
+        assert!((3_676_000..3_677_000).contains(&ms), "{ms}");
+    }
+    assert_eq!(counts[2].load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_question_that_is_given_up_while_it_waits_costs_nothing() {
+    let (url, counts, _serving) = slow_server(Duration::from_millis(300)).await;
+    // An hour's share of two.
+    let requests_per_day = NonZeroU32::new(48);
+    let settings = HttpSettings { requests_per_day, in_flight_max: 1, ..HttpSettings::default() };
+    let client = HttpClient::new(url, settings).unwrap();
+    let given_up = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let waiting = futures::future::join_all((0..8).map(|_| client.post("", Vec::new(), 1)));
+        assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err());
+    };
+    let (first, ()) = futures::join!(client.post("", Vec::new(), 1), given_up);
+    first.unwrap();
+    client.post("", Vec::new(), 1).await.unwrap();
+    assert_eq!(client.post("", Vec::new(), 1).await.unwrap_err().kind(), "throttled");
+    assert_eq!(counts[2].load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn sending_again_counts_and_ends_with_the_budget() {
+    let settings = || HttpSettings { requests_per_day: NonZeroU32::new(48), ..HttpSettings::default() };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let client = HttpClient::new(url, settings()).unwrap();
+    client.patience.answered(Duration::from_secs(60));
+    let broken = [Some("500 a"), Some("500 b"), Some("500 c")];
+    let (answer, asked) = futures::join!(client.post("", Vec::new(), 1), serve_in_turn(listener, &broken));
+    assert_eq!((answer.unwrap().body, asked), (b"b".to_vec(), 2), "the third is over the budget");
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let hasty = HttpSettings { total: Duration::from_millis(3500), ..settings() };
+    let client = HttpClient::new(url, hasty).unwrap();
+    client.patience.answered(Duration::from_millis(1));
+    let (answer, asked) = futures::join!(client.post("", Vec::new(), 1), serve_patiently(listener));
+    assert_eq!((answer.unwrap_err().kind(), asked), ("transport", 2), "one hedge, then the budget is used up");
+}
+
+/// Takes connections for some time and says nothing. How many came.
+async fn serve_patiently(listener: tokio::net::TcpListener) -> usize {
+    let mut silent = Vec::new();
+    let end = tokio::time::Instant::now() + Duration::from_secs(4);
+    while let Ok(Ok((socket, _))) = tokio::time::timeout_at(end, listener.accept()).await {
+        silent.push(socket);
+    }
+    silent.len()
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, pin::pin};
 
 use futures::future::{Either, select};
 
-use super::Pool;
+use super::{Pool, Told};
 use crate::{
     chain::{ChainSource, Doubt, SourceError},
     domain::{
@@ -17,21 +17,18 @@ use crate::{
 type Lack = (Header, Transfer);
 
 impl<S: ChainSource> Pool<S> {
-    pub(super) async fn agreed_blocks(
-        &self,
-        from: Height,
-        to: Height,
-        near_head: bool,
-    ) -> Result<Vec<Block>, SourceError> {
+    /// Blocks both of two endpoints tell, or one alone while no second one answers.
+    pub(super) async fn agreed_blocks(&self, from: Height, to: Height, near_head: bool) -> Result<Told, SourceError> {
         let witness = self.ready().get(1).copied();
         let second = async {
             let answer = self.ask(witness?, &|source: &S| source.blocks(from, to, near_head)).await;
             witness.zip(answer.ok())
         };
         let first = self.first_good(|source| source.blocks(from, to, near_head));
+        let patience = if near_head { self.settings.witness_max } else { self.settings.witness_far_max };
         let (first, second) = match select(pin!(first), pin!(second)).await {
             Either::Left((first, second)) => {
-                let second = tokio::time::timeout(self.settings.witness_max, second).await;
+                let second = tokio::time::timeout(patience, second).await;
                 if let (Err(_), Some(witness)) = (&second, witness) {
                     let endpoint = &self.endpoints[witness];
                     let doubt = Doubt::Transport("no second opinion in time".to_owned());
@@ -45,8 +42,19 @@ impl<S: ChainSource> Pool<S> {
         let Some((witness, seen)) = second.filter(|(witness, _)| *witness != teller) else {
             metrics::counter!("depositd_blocks_unwitnessed_total", "network" => self.network.to_string())
                 .increment(u64::try_from(told.len()).unwrap_or(u64::MAX));
-            return Ok(told);
+            return Ok(Told { blocks: told, is_settled: false });
         };
+        let blocks = self.settled((teller, told), (witness, seen), near_head).await?;
+        Ok(Told { blocks, is_settled: true })
+    }
+
+    /// What holds of two endpoints' blocks.
+    async fn settled(
+        &self,
+        (teller, told): (usize, Vec<Block>),
+        (witness, seen): (usize, Vec<Block>),
+        near_head: bool,
+    ) -> Result<Vec<Block>, SourceError> {
         if told == seen {
             return Ok(told);
         }
@@ -151,6 +159,9 @@ impl<S: ChainSource> Pool<S> {
             .zip(seen)
             .find(|(told, seen)| told != seen)
             .map(|(told, seen)| (told.header.at, seen.header.at));
+        // One of them may have been moved to another chain: both say first what they are.
+        self.endpoints[teller].suspected();
+        self.endpoints[witness].suspected();
         let names = (self.endpoints[teller].source.name(), self.endpoints[witness].source.name());
         let what = at.map_or_else(
             || format!("{} and {} tell of different heights", names.0, names.1),

@@ -67,6 +67,11 @@ impl<S: ChainSource> Endpoint<S> {
         health.is_refused = false;
     }
 
+    /// It may not be what it was: it is identified before its next answer.
+    pub(super) fn suspected(&self) {
+        self.health().verified_at = None;
+    }
+
     pub(super) fn is_ready(&self, now: Instant) -> bool {
         self.health().rest_until.is_none_or(|until| until <= now)
     }

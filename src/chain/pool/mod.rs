@@ -40,6 +40,16 @@ pub struct Pool<S> {
     jitter: AtomicU64,
 }
 
+/// Blocks, and on how many voices they rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The blocks, lowest first, linked to each other.
+    pub blocks: Vec<Block>,
+    /// Whether as many endpoints told them as this network asks for; `false` where one was believed alone for the time
+    /// being.
+    pub is_settled: bool,
+}
+
 /// How an endpoint's check against [`Expected`] went wrong.
 enum Misfit {
     Doubt(SourceError),
@@ -92,7 +102,8 @@ impl<S: ChainSource> Pool<S> {
         if is_one_right || found.is_empty() {
             return Ok(());
         }
-        let genesis = self.expected.genesis.map_or_else(|| "any".to_owned(), |genesis| genesis.to_string());
+        let genesis =
+            self.expected.genesis.map_or_else(|| "any".to_owned(), |genesis| genesis.text(self.expected.family));
         let configured = format!("chain id {}, genesis {genesis}", self.expected.chain_id);
         Err(PoolRefusal::OtherChain { network: self.network.clone(), configured, found: found.join("; ") })
     }
@@ -102,7 +113,8 @@ impl<S: ChainSource> Pool<S> {
         let is_expected = self.expected.chain_id == found.chain_id
             && self.expected.genesis.is_none_or(|genesis| genesis == found.genesis);
         if !is_expected {
-            return Err(Misfit::OtherChain(format!("chain id {}, genesis {}", found.chain_id, found.genesis)));
+            let genesis = found.genesis.text(self.expected.family);
+            return Err(Misfit::OtherChain(format!("chain id {}, genesis {genesis}", found.chain_id)));
         }
         for (token, configured) in &self.expected.decimals {
             let found = endpoint.source.decimals(*token).await.map_err(Misfit::Doubt)?;
@@ -232,7 +244,8 @@ impl<S: ChainSource> Pool<S> {
     }
 
     /// The best head among the endpoints that answer in time. `finalized` is that of the endpoint with the best head, or,
-    /// where endpoints must agree, the lowest that one in step names; with `second_source` what two of all that answer
+    /// where endpoints must agree, the lowest that one names that is in step or moving, so that one in front of all
+    /// others with invented blocks does not make them final by itself; with `second_source` what two of all that answer
     /// have reached. Endpoints far behind are marked lagging.
     ///
     /// # Errors
@@ -246,7 +259,7 @@ impl<S: ChainSource> Pool<S> {
             return Ok(if self.settings.second_source { head.with_final_of(None) } else { head });
         };
         let second_word = second_highest(heads.iter().map(|(_, head)| *head));
-        let mut in_step = Vec::new();
+        let (mut in_step, mut on_the_way) = (Vec::new(), Vec::new());
         for (i, head) in heads {
             let is_behind = head.best.height.up(self.settings.lag_blocks_max) < best;
             if self.endpoints[i].set_lagging(is_behind) && is_behind {
@@ -255,6 +268,8 @@ impl<S: ChainSource> Pool<S> {
             }
             if !is_behind {
                 in_step.push(head);
+            } else if self.endpoints[i].is_moving(Instant::now(), self.settings.moving_for) {
+                on_the_way.push(head);
             }
         }
         // The first of the highest, so that equal heads follow the configured order.
@@ -263,7 +278,7 @@ impl<S: ChainSource> Pool<S> {
             // One in front of all others must not make blocks final by itself.
             chosen = chosen.with_final_of(second_word.as_ref());
         } else if self.agrees() {
-            let lowest = in_step.iter().filter(|head| head.finalized.is_some());
+            let lowest = in_step.iter().chain(&on_the_way).filter(|head| head.finalized.is_some());
             chosen = chosen.with_final_of(lowest.min_by_key(|head| head.finalized.map(|last| last.height)));
         }
         Ok(chosen)
@@ -296,11 +311,12 @@ impl<S: ChainSource> Pool<S> {
     ///
     /// # Errors
     /// The last doubt if nobody has them; [`Doubt::Disagreement`] if two tell different histories.
-    pub async fn blocks(&self, from: Height, to: Height, near_head: bool) -> Result<Vec<Block>, SourceError> {
-        if !self.agrees() {
-            return self.first_good(|source| source.blocks(from, to, near_head)).await.map(|(_, blocks)| blocks);
+    pub async fn blocks(&self, from: Height, to: Height, near_head: bool) -> Result<Told, SourceError> {
+        if self.agrees() {
+            return self.agreed_blocks(from, to, near_head).await;
         }
-        self.agreed_blocks(from, to, near_head).await
+        let (_, blocks) = self.first_good(|source| source.blocks(from, to, near_head)).await?;
+        Ok(Told { blocks, is_settled: !self.settings.second_source })
     }
 
     /// How many endpoints still report `at` at its height.

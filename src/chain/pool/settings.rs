@@ -38,8 +38,10 @@ pub struct PoolSettings {
     pub identity_every: Duration,
     /// Longest wait for one endpoint's head.
     pub head_deadline: Duration,
-    /// Longest wait for a second endpoint's blocks once the first has answered; then one voice is enough.
+    /// Longest wait for a second endpoint's blocks near the head once the first has answered; then one voice is enough.
     pub witness_max: Duration,
+    /// The same for ranges far below the head, which are large and of which several wait for an endpoint's pace.
+    pub witness_far_max: Duration,
     /// How long after its head last rose an endpoint still counts as moving: a credit waits for it to reach the block.
     pub moving_for: Duration,
 }
@@ -57,6 +59,7 @@ impl Default for PoolSettings {
             identity_every: Duration::from_secs(600),
             head_deadline: Duration::from_secs(10),
             witness_max: Duration::from_secs(10),
+            witness_far_max: Duration::from_secs(60),
             moving_for: Duration::from_secs(120),
         }
     }

@@ -185,7 +185,7 @@ fn broken() -> Doubt {
 }
 
 async fn transfers_of(pool: &Pool<Fake>) -> Result<Vec<u8>, &'static str> {
-    let blocks = pool.blocks(Height(5), Height(5), true).await.map_err(|error| error.doubt.kind())?;
+    let blocks = pool.blocks(Height(5), Height(5), true).await.map_err(|error| error.doubt.kind())?.blocks;
     Ok(blocks[0].transfers.iter().map(|transfer| transfer.tx.0[0]).collect())
 }
 

@@ -86,6 +86,7 @@ impl<S: ChainSource> Pool<S> {
                 Word::Contradicts(format!("{name} has the transfer in another form or in block {}", evidence.at))
             }
             Ok(None) => self.absence(i, deposit).await,
+            Err(error) if self.is_on_its_way(i, &error) => Word::NotThereYet(error),
             Err(error) => Word::Nothing(error),
         }
     }
@@ -99,13 +100,24 @@ impl<S: ChainSource> Pool<S> {
                 Word::Contradicts(format!("{name} has block {at} but not the transfer"))
             }
             Ok(_) => Word::Contradicts(format!("{name} has another block at {}", at.height)),
-            Err(error) if matches!(error.doubt, Doubt::Missing(_)) && self.is_moving(i) => Word::NotThereYet(error),
+            Err(error) if self.is_on_its_way(i, &error) => Word::NotThereYet(error),
             Err(error) => Word::Nothing(error),
         }
     }
 
-    fn is_moving(&self, i: usize) -> bool {
-        self.endpoints[i].is_moving(Instant::now(), self.settings.moving_for)
+    /// Whether an endpoint that does not have the block will have it.
+    fn is_on_its_way(&self, i: usize, error: &SourceError) -> bool {
+        let is_missing = matches!(error.doubt, Doubt::Missing(_));
+        is_missing && self.endpoints[i].is_moving(Instant::now(), self.settings.moving_for)
+    }
+
+    /// How many endpoints report `at` at its height, those included that lag: one far behind the head still knows what
+    /// is old.
+    pub async fn holders(&self, at: BlockRef) -> usize {
+        let asked = self.ready().into_iter();
+        let asked = asked.map(|i| async move { self.ask(i, &|source: &S| source.headers(at.height, at.height)).await });
+        let answers = join_all(asked).await;
+        answers.iter().flatten().filter(|headers| headers.iter().any(|header| header.at == at)).count()
     }
 
     pub(super) async fn fork_vote(&self, at: BlockRef) -> ForkVote {

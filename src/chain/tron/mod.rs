@@ -1,10 +1,33 @@
 //! TRON over the node's own HTTP interface: blocks with their transaction infos, and the solidity twin for what is final.
 //!
 //! A block counts only when header, transactions and infos prove that they belong together; an empty list proves
-//! nothing by itself, since a node gives it for a block that it does not have. What is left unproved is a [`Doubt`].
+//! nothing by itself, since a node gives it for a block that it does not have. What is left unproved is a
+//! [`Doubt`](super::Doubt).
 
+mod blocks;
+mod call;
+mod decode;
+mod errors;
+mod header;
+#[cfg(test)]
+mod honest;
+mod jsonrpc;
+mod proof;
+mod receipts;
+#[cfg(test)]
+mod tests;
+mod whole;
+mod wire;
+
+use std::sync::atomic::AtomicU64;
+
+use self::{
+    blocks::RANGE_BLOCKS_MAX,
+    call::{Calls, Face},
+    jsonrpc::Receipts,
+};
 use super::{
-    ChainSource, Doubt, Identity, SourceError,
+    ChainSource, Identity, SourceError,
     http::{EndpointUrl, HttpSettings, HttpSetupError},
 };
 use crate::domain::{Address, Block, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold};
@@ -55,7 +78,14 @@ pub struct TronSettings {
 /// One endpoint of a TRON network.
 #[derive(Debug)]
 pub struct TronSource {
-    settings: TronSettings,
+    calls: Calls,
+    receipts: Option<Receipts>,
+    /// Sorted, no contract twice.
+    tokens: Vec<Address>,
+    mode: TronMode,
+    block_ids: BlockIds,
+    /// Blocks the next call of a range asks for.
+    range_blocks: AtomicU64,
 }
 
 impl TronSource {
@@ -64,44 +94,57 @@ impl TronSource {
     /// # Errors
     /// [`HttpSetupError`]: nothing a retry could help.
     pub fn new(settings: TronSettings) -> Result<Self, HttpSetupError> {
-        Ok(Self { settings })
+        let calls = Calls::new(&settings)?;
+        let receipts = Receipts::new(&settings, &calls);
+        let mut tokens = settings.tokens;
+        tokens.sort_unstable();
+        tokens.dedup();
+        Ok(Self {
+            calls,
+            receipts,
+            tokens,
+            mode: settings.mode,
+            block_ids: settings.block_ids,
+            range_blocks: AtomicU64::new(RANGE_BLOCKS_MAX),
+        })
     }
 
-    fn error(&self, doubt: Doubt) -> SourceError {
-        SourceError { network: self.settings.network.clone(), endpoint: self.settings.name.clone(), doubt }
-    }
-
-    fn unread(&self) -> SourceError {
-        self.error(Doubt::Transport("TRON is not read yet".to_owned()))
+    /// The face that is read near the head.
+    fn face(&self) -> Face {
+        match self.mode {
+            TronMode::HeadAndSolid => Face::Full,
+            TronMode::Solid => Face::Solid,
+        }
     }
 }
 
 impl ChainSource for TronSource {
     fn name(&self) -> &str {
-        &self.settings.name
+        self.calls.name()
     }
 
     async fn identify(&self) -> Result<Identity, SourceError> {
-        Err(self.unread())
+        self.identity().await.map_err(|doubt| self.calls.error(doubt))
     }
 
     async fn head(&self) -> Result<Head, SourceError> {
-        Err(self.unread())
+        self.head_now().await.map_err(|doubt| self.calls.error(doubt))
     }
 
-    async fn headers(&self, _: Height, _: Height) -> Result<Vec<Header>, SourceError> {
-        Err(self.unread())
+    async fn headers(&self, from: Height, to: Height) -> Result<Vec<Header>, SourceError> {
+        self.headers_by_height(from, to).await.map_err(|doubt| self.calls.error(doubt))
     }
 
-    async fn blocks(&self, _: Height, _: Height, _: bool) -> Result<Vec<Block>, SourceError> {
-        Err(self.unread())
+    async fn blocks(&self, from: Height, to: Height, near_head: bool) -> Result<Vec<Block>, SourceError> {
+        let blocks = if near_head { self.one_by_one(from, to).await } else { self.by_range(from, to).await };
+        blocks.map_err(|doubt| self.calls.error(doubt))
     }
 
-    async fn evidence(&self, _: &Deposit, _: Threshold) -> Result<Option<Evidence>, SourceError> {
-        Err(self.unread())
+    async fn evidence(&self, deposit: &Deposit, threshold: Threshold) -> Result<Option<Evidence>, SourceError> {
+        self.evidence_of(deposit, threshold).await.map_err(|doubt| self.calls.error(doubt))
     }
 
-    async fn decimals(&self, _: Address) -> Result<u8, SourceError> {
-        Err(self.unread())
+    async fn decimals(&self, token: Address) -> Result<u8, SourceError> {
+        self.decimals_of(token).await.map_err(|doubt| self.calls.error(doubt))
     }
 }

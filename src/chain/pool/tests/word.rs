@@ -38,3 +38,39 @@ async fn with_a_second_source_one_endpoint_alone_makes_nothing_final() {
     honest.set(|says| says.trouble = Some(broken()));
     assert_eq!(final_height(&[ahead, honest]).await, None);
 }
+
+#[tokio::test]
+async fn one_far_ahead_makes_nothing_final_while_another_is_on_its_way() {
+    let (ahead, honest) = (Fake::new("ahead"), Fake::new("honest"));
+    let pool = pool_with(&[ahead.clone(), honest.clone()], |settings| settings.moving_for = Duration::from_millis(300));
+    let final_height = async || pool.head().await.unwrap().finalized.map(|last| last.height.0);
+    assert_eq!(final_height().await, Some(5));
+    honest.set(|says| says.head = 11);
+    ahead.set(|says| says.head = 90);
+    assert_eq!(final_height().await, Some(6), "not the 85 of the one far ahead");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(final_height().await, Some(85), "one that stands still holds nothing back for ever");
+    assert_eq!(pool.holders(at(11, 0)).await, 2, "it still knows what is old");
+    honest.set(|says| says.fork = 3);
+    assert_eq!(pool.holders(at(11, 0)).await, 1);
+}
+
+#[tokio::test]
+async fn blocks_are_settled_once_as_many_told_them_as_the_network_asks_for() {
+    let silent = || Fake::new("silent").with(|says| says.trouble = Some(broken()));
+    for (name, sources, agree, second_source, expected) in [
+        ("one endpoint", vec![Fake::new("a")], true, false, true),
+        ("both tell", vec![Fake::new("a"), Fake::new("b")], true, false, true),
+        ("the second is away", vec![Fake::new("a"), silent()], true, false, false),
+        ("not compared, as configured", vec![Fake::new("a"), silent()], false, false, true),
+        ("not compared, though two are asked for", vec![Fake::new("a"), Fake::new("b")], false, true, false),
+    ] {
+        let pool = pool_with(&sources, |settings| {
+            (settings.agree, settings.second_source) = (agree, second_source);
+        });
+        for near_head in [true, false] {
+            let told = pool.blocks(Height(4), Height(5), near_head).await.unwrap();
+            assert_eq!((told.blocks.len(), told.is_settled), (2, expected), "{name}");
+        }
+    }
+}
