@@ -1,15 +1,18 @@
 //! Evidence in, credit out: the only place where money is credited.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Change, Changeset, Known, PlanError, Tracker,
+    Change, Changeset, DepositPlace, Known, PlanError, Tracker,
     draft::Draft,
     matching::{self, Claim},
 };
-use crate::domain::{BlockRef, Cursor, Deposit, DepositState, EventKind, Evidence, Reason, Standing};
+use crate::domain::{AppId, BlockRef, Cursor, Deposit, DepositState, EventKind, Evidence, OrderId, Reason, Standing};
 
 impl Tracker {
     /// What does `evidence` change? Each piece credits its deposit if, right now, the deposit is in the block the
-    /// evidence names, that block is ours, and its threshold is met. Anything else is passed over: it will be asked for
+    /// evidence names, that block is ours, its threshold is met, and no payment of the same order before it still waits.
+    /// Anything else is passed over: it will be asked for
     /// again. `finalized` is taken note of on the way.
     ///
     /// # Errors
@@ -25,15 +28,12 @@ impl Tracker {
             .filter(|block| self.holds_or_held(*block) && cursor.finalized.is_none_or(|old| block.height > old.height));
         let now = Cursor { finalized: believed.or(cursor.finalized), ..cursor };
         let mut draft = Draft::on(known);
-        let mut supported: Vec<&Deposit> = evidence
+        let supported: BTreeSet<DepositPlace> = evidence
             .iter()
             .filter_map(|piece| self.pending_deposit(&piece.id).filter(|deposit| piece.supports(deposit)))
+            .map(|deposit| (deposit.included_at.height, deposit.id.clone()))
             .collect();
-        supported.sort_by_key(|deposit| (deposit.included_at.height, &deposit.id));
-        supported.dedup_by_key(|deposit| &deposit.id);
-        for deposit in supported {
-            self.settle_one(deposit, &now, &mut draft)?;
-        }
+        self.settle(&supported, &now, &mut draft)?;
         if now != cursor {
             self.finalize_credited(&now, &mut draft);
             draft.put(Change::Cursor(self.spec.id.clone(), now));
@@ -41,7 +41,23 @@ impl Tracker {
         Ok(draft.finish())
     }
 
-    fn settle_one(&self, deposit: &Deposit, now: &Cursor, draft: &mut Draft) -> Result<(), PlanError> {
+    /// Settles deposits in the order of the chain, not of their evidence: of two payments of one order the first in the
+    /// chain pays it. Else a reorg could take the one that paid and leave the one that was turned away.
+    fn settle(&self, supported: &BTreeSet<DepositPlace>, now: &Cursor, draft: &mut Draft) -> Result<(), PlanError> {
+        let Some(last) = supported.last() else { return Ok(()) };
+        let mut waited_for: BTreeSet<(&AppId, &OrderId)> = BTreeSet::new();
+        for (place, deposit) in self.pending.range(..=last) {
+            let order = deposit.order.as_ref().map(|order| (&deposit.app, order));
+            let is_next = supported.contains(place) && !order.is_some_and(|order| waited_for.contains(&order));
+            if !is_next || !self.settle_one(deposit, now, draft)? {
+                waited_for.extend(order);
+            }
+        }
+        Ok(())
+    }
+
+    /// Credits the deposit, or turns it away; `false`: neither yet.
+    fn settle_one(&self, deposit: &Deposit, now: &Cursor, draft: &mut Draft) -> Result<bool, PlanError> {
         let height = deposit.included_at.height;
         let on_our_chain =
             self.window.floor().is_some_and(|floor| height < floor) || self.window.holds(deposit.included_at);
@@ -49,10 +65,10 @@ impl Tracker {
         let Some(standing) =
             standing.filter(|standing| on_our_chain && self.spec.policy.is_met(*standing, deposit.amount))
         else {
-            return Ok(());
+            return Ok(false);
         };
-        let Some(token) = self.token(deposit.id.token) else { return Ok(()) };
-        let Some(holding) = draft.holding(&self.spec.id, deposit.to).cloned() else { return Ok(()) };
+        let Some(token) = self.token(deposit.id.token) else { return Ok(false) };
+        let Some(holding) = draft.holding(&self.spec.id, deposit.to).cloned() else { return Ok(false) };
         let meant_for = draft.order(&deposit.app, deposit.order.as_ref()).cloned();
         let open = draft.order(&holding.app, holding.open_order.as_ref()).cloned();
         let confirmations = standing.confirmations.get();
@@ -60,13 +76,14 @@ impl Tracker {
             Claim::Order(reason) => {
                 let order = matching::order_claimed(deposit, meant_for.as_ref(), open.as_ref()).cloned();
                 let order = order.map(|order| draft.pay(&order, &deposit.id));
-                let credited = Deposit { order: order.as_ref().map(|o| o.id.clone()), ..credit(deposit, reason) };
+                let credited =
+                    Deposit { order: order.as_ref().map(|o| o.id.clone()), ..credit(deposit, reason, standing) };
                 let event = self.event(EventKind::Confirmed, &credited, now.tip_time, confirmations, order, None)?;
                 draft.tell(event);
                 draft.put_deposit(credited);
             }
             Claim::Standing => {
-                let credited = Deposit { order: None, ..credit(deposit, Reason::Matched) };
+                let credited = Deposit { order: None, ..credit(deposit, Reason::Matched, standing) };
                 draft.tell(self.event(EventKind::Confirmed, &credited, now.tip_time, confirmations, None, None)?);
                 draft.put_deposit(credited);
             }
@@ -81,7 +98,7 @@ impl Tracker {
                 draft.put_deposit(unmatched);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Deposits credited earlier, at or below the block the network now calls final.
@@ -96,6 +113,8 @@ impl Tracker {
     }
 }
 
-fn credit(deposit: &Deposit, reason: Reason) -> Deposit {
-    Deposit { state: DepositState::Confirmed, version: deposit.version.next(), reason, ..deposit.clone() }
+/// Credited, and for good where its block is final already.
+fn credit(deposit: &Deposit, reason: Reason, standing: Standing) -> Deposit {
+    let state = if standing.finalized { DepositState::Finalized } else { DepositState::Confirmed };
+    Deposit { state, version: deposit.version.next(), reason, ..deposit.clone() }
 }

@@ -188,7 +188,18 @@ impl Tracker {
     /// Whether `block` is ours, or lies below the window: no hash is kept there, but nothing there leaves the chain
     /// either. Where finality lags behind the window the network's word would otherwise never count.
     pub(super) fn holds_or_held(&self, block: BlockRef) -> bool {
-        self.window.holds(block) || self.window.floor().is_some_and(|floor| block.height < floor)
+        let is_below = self.window.floor().is_some_and(|floor| block.height < floor);
+        self.window.holds(block) || (is_below && !self.remembers_another(block))
+    }
+
+    /// Whether a deposit or the last final block says that ours at this height is another one: they outlast the headers.
+    fn remembers_another(&self, block: BlockRef) -> bool {
+        let at = |height: Height| (height, super::FIRST_ID.with_network(&self.spec.id));
+        let here = at(block.height)..at(block.height.next());
+        let deposits = self.pending.range(here.clone()).chain(self.told.range(here)).map(|(_, deposit)| deposit);
+        let last = self.cursor.and_then(|cursor| cursor.finalized);
+        let mut known = deposits.map(|deposit| deposit.included_at).chain(last);
+        known.any(|ours| ours.height == block.height && ours != block)
     }
 
     /// Credited deposits that the chain cannot take back any more become final.
@@ -219,7 +230,8 @@ impl Tracker {
             EventKind::Unmatched => (EventId::unmatched(&text), crate::domain::EventVersion(0)),
         };
         let token = self.token(deposit.id.token).cloned().ok_or_else(|| {
-            PlanError::Stale(format!("token {:?} of {text} is not configured any more", deposit.id.token))
+            let contract = deposit.id.token.text(self.spec.family);
+            PlanError::Stale(format!("token {contract} of {text} is not configured any more"))
         })?;
         let family = self.spec.family;
         let deposit = deposit.clone();

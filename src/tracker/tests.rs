@@ -1,10 +1,12 @@
 //! Table tests: a script of blocks in, the story of its deposits out.
 //!
 //! Script lines:
-//! `policy 2` or `policy final` · `window 8` · `watch A` · `order o1 A 50` (registered at the current tip) ·
-//! `on 0: 1a[t1 A 50], 2a` (a batch on that base; `t1.1` is the token's second log in t1; `A<A` pays A from A) ·
-//! `final 2a` (the node calls it final with the next line) · `down 1a` (the chain ends there) · `hold` / `ask` (withhold
-//! or give evidence again) · `forge t1 9` (evidence of another amount).
+//! `policy 2` or `policy final` · `tron` (a TRON network, credited when solid, window 64) · `window 8` · `watch A` · `order o1 A 50`
+//! (registered at the current tip) · `on 0: 1a[t1 A 50], 2a` (a batch on that base; `t1.1` is the token's second log in
+//! t1; `A<A` pays A from A, `A<0` from the zero address; `3a..9a` are empty blocks) · `final 2a` (the node calls it final
+//! with the next line) · `down 1a` (the chain ends there) · `hold` / `ask` (withhold or give evidence again) ·
+//! `forge t1 9` (evidence of another amount) · `elsewhere t1 1b` (evidence of another block) · `cursor` (tell it) ·
+//! `restart` (load again what is stored).
 //! Heights come from the names: `12b` is height 12 on branch b.
 
 use std::{collections::BTreeMap, fmt::Write as _, num::NonZeroU32};
@@ -55,7 +57,7 @@ fn spec(threshold: Threshold, window_blocks: u32) -> NetworkSpec {
 }
 
 fn address(name: &str) -> Address {
-    Address([name.as_bytes()[0]; 20])
+    if name == "0" { Address([0; 20]) } else { Address([name.as_bytes()[0]; 20]) }
 }
 
 fn tx(name: &str) -> TxHash {
@@ -86,8 +88,15 @@ fn transfer(text: &str) -> Transfer {
         ordinal: LogOrdinal(ordinal.parse().unwrap()),
         from: address(from),
         to: address(to),
-        amount: TokenAmount::of(amount.parse().unwrap()),
+        amount: TokenAmount::parse_base_units(amount).unwrap(),
     }
+}
+
+/// `3a..9a` as seven names; any other text as it is.
+fn spread(text: &str) -> Vec<String> {
+    let Some((from, to)) = text.split_once("..") else { return vec![text.to_owned()] };
+    let branch = from.trim_start_matches(|c: char| c.is_ascii_digit());
+    (at(from).height.0..=at(to).height.0).map(|height| format!("{height}{branch}")).collect()
 }
 
 impl World {
@@ -161,8 +170,8 @@ impl World {
 
     fn batch(&mut self, base: &str, blocks: &str) {
         let mut below = at(base);
-        let blocks = blocks.split(", ").map(|text| {
-            let (name, transfers) = text.split_once('[').unwrap_or((text, "]"));
+        let blocks = blocks.split(", ").flat_map(spread).map(|text| {
+            let (name, transfers) = text.split_once('[').unwrap_or((&text, "]"));
             let transfers = transfers.trim_end_matches(']').split("; ").filter(|t| !t.is_empty()).map(transfer);
             let here = at(name);
             let header = Header { at: here, parent: below.hash, time: Timestamp(here.height.0 * 12) };
@@ -187,13 +196,33 @@ impl World {
         self.planned(plan);
     }
 
-    fn forge(&mut self, tx_name: &str, amount: &str) {
+    fn forge(&mut self, tx_name: &str, forge: impl FnOnce(&mut Evidence)) {
         let id = DepositId { network: network(), tx: tx(tx_name), token: TOKEN, ordinal: LogOrdinal(0) };
-        let forged =
-            Evidence { amount: TokenAmount::of(amount.parse().unwrap()), ..evidence_of(&self.rows.deposits[&id]) };
+        let mut forged = evidence_of(&self.rows.deposits[&id]);
+        forge(&mut forged);
         let known = self.known(self.tracker.needs_of_evidence(std::slice::from_ref(&forged)));
         let plan = self.tracker.plan_verify(&[forged], None, known);
         self.planned(plan);
+    }
+
+    /// A new tracker over what is stored.
+    fn restart(&mut self) {
+        let fresh = Tracker::new(self.tracker.spec.clone());
+        let old = std::mem::replace(&mut self.tracker, fresh);
+        self.tracker.load_cursor(old.cursor.unwrap());
+        old.window.headers().for_each(|header| self.tracker.load_header(*header));
+        self.rows.holdings.values().for_each(|holding| self.tracker.load_address(holding.address));
+        self.rows.deposits.values().for_each(|deposit| self.tracker.load_deposit(deposit.clone()));
+        self.tracker.loaded().unwrap();
+        assert_eq!(self.tracker.pending, old.pending);
+        assert_eq!(self.tracker.told, old.told);
+    }
+
+    fn tell_cursor(&mut self) {
+        let cursor = self.tracker.cursor().unwrap();
+        let last = cursor.finalized.map_or_else(|| "none".to_owned(), name_of);
+        let floor = self.tracker.window().floor().unwrap();
+        writeln!(self.story, "  at {}, final {last}, headers from {floor}", name_of(cursor.tip)).unwrap();
     }
 
     fn holding(&self, address: Address) -> Holding {
@@ -244,6 +273,11 @@ impl World {
                 let n = Confirmations(n.parse().unwrap());
                 self.tracker.spec.policy.threshold = Threshold::Confirmations(n);
             }
+            ["tron"] => {
+                self.tracker.spec.family = Family::Tron;
+                self.tracker.spec.policy.threshold = Threshold::Finalized;
+                self.tracker.spec.window_blocks = 64;
+            }
             ["window", n] => self.tracker.spec.window_blocks = n.parse().unwrap(),
             ["watch", name] => self.watch(name),
             ["order", id, name, amount] => self.order(id, name, amount),
@@ -251,9 +285,16 @@ impl World {
             ["hold"] => self.holding_back = true,
             ["ask"] => {
                 self.holding_back = false;
+                // The first may bring the word that makes others ripe.
+                self.verify();
                 self.verify();
             }
-            ["forge", tx, amount] => self.forge(tx, amount),
+            ["forge", tx, amount] => {
+                self.forge(tx, |piece| piece.amount = TokenAmount::parse_base_units(amount).unwrap())
+            }
+            ["elsewhere", tx, block] => self.forge(tx, |piece| piece.at = at(block)),
+            ["cursor"] => self.tell_cursor(),
+            ["restart"] => self.restart(),
             ["down", name] => {
                 let known = self.known(self.tracker.needs_of_retreat(at(name)));
                 let plan = self.tracker.plan_retreat(at(name), known);
@@ -287,5 +328,9 @@ fn check(script: &str, story: Expect) {
     story.assert_eq(&world.story);
 }
 
+mod catalogue;
+mod final_word;
+mod forks;
 mod limits;
+mod solid;
 mod story;

@@ -1,4 +1,5 @@
-//! The world's truth: one chain that grows, forks, returns and shrinks. Shares no code with the tracker.
+//! The world's truth: one chain that grows, forks, returns and shrinks, and whose finality may stand still. Shares no
+//! code with the tracker.
 
 use depositd::domain::{
     Address, Block, BlockHash, BlockRef, Head, Header, Height, LogOrdinal, Timestamp, TokenAmount, Transfer, TxHash,
@@ -22,11 +23,17 @@ pub struct Chain {
     final_lag: u64,
     /// Nothing at or below it ever leaves.
     final_height: u64,
+    /// Finality stands still, or creeps, until the head is here.
+    stalled_to: u64,
+    /// No fork goes deeper below the highest block that ever was, although finality may lie deeper.
+    fork_max: u64,
+    highest: u64,
     pub mined: u64,
+    pub longest_stall: u64,
 }
 
 impl Chain {
-    pub fn new(salt: u64, final_lag: u64) -> Self {
+    pub fn new(salt: u64, final_lag: u64, fork_max: u64) -> Self {
         let mut chain = Self {
             blocks: Vec::new(),
             mempool: Vec::new(),
@@ -34,7 +41,11 @@ impl Chain {
             salt: salt << 32,
             final_lag,
             final_height: 0,
+            stalled_to: 0,
+            fork_max,
+            highest: 0,
             mined: 0,
+            longest_stall: 0,
         };
         chain.push(Vec::new());
         chain
@@ -62,7 +73,36 @@ impl Chain {
 
     /// How many blocks may leave.
     pub fn loose(&self) -> u64 {
-        self.tip().header.at.height.0 - self.final_height
+        self.tip().header.at.height.0.saturating_sub(self.firm_height())
+    }
+
+    fn firm_height(&self) -> u64 {
+        self.final_height.max(self.highest.saturating_sub(self.fork_max))
+    }
+
+    /// Whether the network itself calls it final.
+    pub fn has_final(&self, block: BlockRef) -> bool {
+        self.holds(block) && block.height.0 <= self.final_height
+    }
+
+    /// For the next `blocks` blocks finality stands still or creeps.
+    pub fn stall(&mut self, blocks: u64) {
+        self.stalled_to = self.tip().header.at.height.0 + blocks;
+    }
+
+    pub fn end_stall(&mut self) {
+        self.stalled_to = 0;
+    }
+
+    fn finalize(&mut self, rng: &mut Rng) {
+        let top = self.tip().header.at.height.0;
+        let most = top.saturating_sub(self.final_lag);
+        if top >= self.stalled_to {
+            self.final_height = self.final_height.max(most);
+        } else if self.final_height < most && rng.chance(10) {
+            self.final_height += 1;
+        }
+        self.longest_stall = self.longest_stall.max(top.saturating_sub(self.final_height));
     }
 
     /// One more block: what waits, and new payments to some of `payees`.
@@ -79,8 +119,7 @@ impl Chain {
             logs.extend(self.payment(rng, payees));
         }
         self.push(logs);
-        let top = self.tip().header.at.height.0;
-        self.final_height = self.final_height.max(top.saturating_sub(self.final_lag));
+        self.finalize(rng);
     }
 
     fn payment(&mut self, rng: &mut Rng, payees: &[Address]) -> Logs {
@@ -122,7 +161,7 @@ impl Chain {
         let Some(branch) = self.abandoned.take() else { return };
         let first = branch[0].header.at.height.0;
         let top = self.tip().header.at.height.0;
-        let fits = first > self.final_height
+        let fits = first > self.firm_height()
             && first <= top + 1
             && self.at(Height(first - 1)).is_some_and(|below| branch[0].header.is_on(below.header.at));
         if !fits {
@@ -152,6 +191,7 @@ impl Chain {
         self.salt += 1;
         self.mined += 1;
         let height = self.blocks.len() as u64;
+        self.highest = self.highest.max(height);
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&height.to_be_bytes());
         hash[8..16].copy_from_slice(&self.salt.to_be_bytes());
@@ -174,6 +214,13 @@ fn by_transaction(block: Block) -> Vec<Logs> {
 
 /// A contract may pay differently when its transaction is executed on another branch.
 fn executed_again(mut logs: Logs, rng: &mut Rng) -> Logs {
-    logs[0].amount = TokenAmount::of(MINIMUM + rng.below(1000));
+    if rng.chance(70) {
+        logs[0].amount = TokenAmount::of(MINIMUM + rng.below(1000));
+    } else {
+        let payee = logs[0].to;
+        let last = logs.len() - 1;
+        logs[0].to = logs[last].to;
+        logs[last].to = if last > 0 { payee } else { Address([1; 20]) };
+    }
     logs
 }

@@ -8,6 +8,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "the numbers are drawn small")]
 
 mod chain;
+mod kind;
 mod merchant;
 mod oracle;
 mod rng;
@@ -21,6 +22,7 @@ use std::{
     thread,
 };
 
+use depositd::domain::Family;
 use world::World;
 
 const STEPS: u64 = 600;
@@ -46,6 +48,9 @@ struct Sum {
     blocks: u64,
     crashes: u64,
     events: usize,
+    tron: u64,
+    ranges: u64,
+    longest_stall: u64,
 }
 
 /// Plays seed after seed until all workers together have mined enough.
@@ -68,6 +73,9 @@ fn play(sum: &Mutex<Sum>, first: u64, goal: u64) {
         sum.blocks += world.chain.mined;
         sum.crashes += world.crashes;
         sum.events += world.merchant.events().len();
+        sum.tron += u64::from(world.spec.family == Family::Tron);
+        sum.ranges += world.ranges;
+        sum.longest_stall = sum.longest_stall.max(world.chain.longest_stall);
     }
 }
 
@@ -83,9 +91,12 @@ fn what_the_chain_says_is_what_the_merchant_was_told() {
             scope.spawn(|| play(&sum, first, goal));
         }
     });
-    let Sum { next: seeds, blocks, crashes, events } = sum.into_inner().unwrap();
+    let Sum { next: seeds, blocks, crashes, events, tron, ranges, longest_stall } = sum.into_inner().unwrap();
     println!("{seeds} seeds from {first}: {blocks} blocks, {crashes} crashes, {events} events, 0 violations");
+    println!("{tron} of them TRON; {ranges} ranges caught up; finality {longest_stall} blocks behind at most");
     assert!(events > 0 && (goal < 10_000 || crashes > 0), "a run without events or crashes shows nothing");
+    let saw_both = tron > 0 && tron < seeds && ranges > 0 && longest_stall > u64::from(kind::WINDOW);
+    assert!(goal < 10_000 || saw_both, "a run without both kinds, a catch-up and a stall beyond the window");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use depositd::domain::{EventId, Notification, TokenAmount};
+use depositd::domain::{EventId, Notification, Threshold, TokenAmount};
 
 #[derive(Debug, Default)]
 pub struct Merchant {
@@ -14,8 +14,9 @@ pub struct Merchant {
 }
 
 impl Merchant {
-    /// Takes one delivery. The same event again must have the same body; versions must come one after the other.
-    pub fn receive(&mut self, notification: &Notification, policy: u32) {
+    /// Takes one delivery. The same event again must have the same body; versions must come one after the other. What is
+    /// credited on the network's own word is never taken back.
+    pub fn receive(&mut self, notification: &Notification, threshold: Threshold) {
         if let Some(first) = self.bodies.get(&notification.id) {
             assert_eq!(*first, notification.body, "event {} has two bodies", notification.id);
             return;
@@ -32,10 +33,14 @@ impl Merchant {
             "deposit.confirmed" => {
                 assert_eq!(version, told.0 + 1, "{deposit}: credit out of order");
                 assert_eq!(told.1, None, "{deposit} credited twice");
-                assert!(data["confirmations"].as_u64().unwrap() >= u64::from(policy), "{deposit} credited too early");
+                if let Threshold::Confirmations(needed) = threshold {
+                    let confirmations = data["confirmations"].as_u64().unwrap();
+                    assert!(confirmations >= u64::from(needed.get()), "{deposit} credited too early");
+                }
                 *told = (version, Some(amount));
             }
             "deposit.reversed" => {
+                assert_ne!(threshold, Threshold::Finalized, "{deposit} was final and is taken back");
                 assert_eq!(version, told.0 + 1, "{deposit}: reversal out of order");
                 assert_eq!(told.1, Some(amount), "{deposit}: takes back what was not credited");
                 *told = (version, None);

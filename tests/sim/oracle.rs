@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use depositd::domain::{Address, DepositId, Family, Height, OrderState, TokenAmount, Transfer};
+use depositd::domain::{Address, DepositId, Height, OrderState, TokenAmount, Transfer};
 
 use crate::{
     chain::MINIMUM,
@@ -21,7 +21,7 @@ fn paid_to<'a>(
 ) -> impl Iterator<Item = (String, Height, &'a Transfer)> + 'a {
     let transfers = world.chain.blocks().iter().flat_map(|block| block.transfers.iter().map(move |t| (block, t)));
     transfers.filter(move |(_, transfer)| is_payee(transfer.to)).map(|(block, transfer)| {
-        let id = DepositId::of(&world.network, transfer).text(Family::Evm);
+        let id = DepositId::of(&world.network, transfer).text(world.spec.family);
         (id, block.header.at.height, transfer)
     })
 }
@@ -58,7 +58,7 @@ fn orders(world: &World, credited: &BTreeMap<String, TokenAmount>) {
         for answer in &answers {
             let order = world.core.store().order(&app_id(), &answer.id).unwrap().unwrap();
             let payer = match &order.state {
-                OrderState::Paid(deposit) => Some(deposit.text(Family::Evm)),
+                OrderState::Paid(deposit) => Some(deposit.text(world.spec.family)),
                 OrderState::Open | OrderState::Reversed(_) | OrderState::Cancelled => None,
             };
             if let Some(payer) = &payer {

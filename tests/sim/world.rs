@@ -1,12 +1,12 @@
 //! One run: a chain, a core over a store that crashes, clients, a merchant; everything drawn from one seed.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::collections::BTreeMap;
 
 use depositd::{
     domain::{
-        Address, App, AppId, Attempt, BlockBatch, Confirmations, Decimals, Deposit, Evidence, Family, FinalityPolicy,
-        Header, Height, Millis, NetworkId, NetworkSpec, NotifyUrl, Order, OrderId, Outcome, Protocol, SigningKey,
-        Threshold, Token, TokenAmount, UserMark, app::LiveKey,
+        Address, App, AppId, Attempt, BlockBatch, BlockRef, Deposit, Evidence, Head, Header, Height, Millis, NetworkId,
+        NetworkSpec, NotifyUrl, Order, OrderId, Outcome, Protocol, SigningKey, Threshold, TokenAmount, UserMark,
+        app::LiveKey,
     },
     follow::{
         next_move::{Move, Reach, next_move},
@@ -18,42 +18,10 @@ use depositd::{
 
 use crate::{
     chain::{Chain, MINIMUM, TOKEN},
+    kind::{Kind, Swarm, WINDOW},
     merchant::Merchant,
     rng::Rng,
 };
-
-pub const WINDOW: u32 = 24;
-
-/// Which faults this seed has, and how often.
-#[derive(Clone, Copy, Debug)]
-struct Swarm {
-    reorg: u64,
-    deep: u64,
-    returns: u64,
-    shrink: u64,
-    lag: u64,
-    forged: u64,
-    crash: u64,
-    refuse: u64,
-    lost_answer: u64,
-}
-
-impl Swarm {
-    fn drawn(rng: &mut Rng) -> Self {
-        let mut rate = |most: u64| if rng.chance(50) { 1 + rng.below(most) } else { 0 };
-        Self {
-            reorg: rate(30),
-            deep: rate(30),
-            returns: rate(10),
-            shrink: rate(8),
-            lag: rate(30),
-            forged: rate(20),
-            crash: rate(10),
-            refuse: rate(50),
-            lost_answer: rate(30),
-        }
-    }
-}
 
 /// What a client was answered.
 #[derive(Debug)]
@@ -74,7 +42,12 @@ pub struct World {
     pub answered: Answered,
     pub network: NetworkId,
     pub spec: NetworkSpec,
+    pub kind: Kind,
     pub crashes: u64,
+    /// Ranges read while catching up.
+    pub ranges: u64,
+    /// Looks at the chain that are still left out.
+    asleep: u64,
     engine: MemoryEngine,
     swarm: Swarm,
     trail: Trail,
@@ -87,24 +60,6 @@ pub struct World {
 
 pub fn app_id() -> AppId {
     "shop".parse().unwrap()
-}
-
-fn spec(rng: &mut Rng) -> NetworkSpec {
-    let needed = Confirmations(NonZeroU32::new(1 + u32::try_from(rng.below(6)).unwrap()).unwrap());
-    let threshold = if rng.chance(15) { Threshold::Finalized } else { Threshold::Confirmations(needed) };
-    let token = Token {
-        contract: TOKEN,
-        symbol: "USDT".to_owned(),
-        decimals: Decimals::new(6).unwrap(),
-        minimum: TokenAmount::of(MINIMUM),
-    };
-    NetworkSpec {
-        id: "sim".parse().unwrap(),
-        family: Family::Evm,
-        tokens: BTreeMap::from([(TOKEN, token)]),
-        policy: FinalityPolicy { threshold },
-        window_blocks: WINDOW,
-    }
 }
 
 fn app() -> App {
@@ -128,11 +83,12 @@ fn load(engine: &MemoryEngine, spec: &NetworkSpec) -> Core {
 impl World {
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::seeded(seed);
-        let spec = spec(&mut rng);
-        let swarm = Swarm::drawn(&mut rng);
+        let kind = Kind::drawn(&mut rng);
+        let spec = kind.spec.clone();
+        let swarm = Swarm::drawn(&mut rng, &kind);
         let engine = MemoryEngine::new();
         let core = load(&engine, &spec);
-        let chain = Chain::new(seed, 6 + rng.below(u64::from(WINDOW) - 10));
+        let chain = Chain::new(seed, kind.final_lag, kind.fork_max);
         let answered = Answered {
             watches: BTreeMap::new(),
             orders: BTreeMap::new(),
@@ -148,7 +104,10 @@ impl World {
             answered,
             network,
             spec,
+            kind,
             crashes: 0,
+            ranges: 0,
+            asleep: 0,
             engine,
             swarm,
             trail: Trail::default(),
@@ -179,6 +138,8 @@ impl World {
     /// The liveness phase: nothing fails any more, everything must settle.
     pub fn quiesce(&mut self) {
         self.calm = true;
+        self.asleep = 0;
+        self.chain.end_stall();
         for _ in 0..u64::from(WINDOW) * 2 {
             self.chain.mine(&mut self.rng, &[]);
         }
@@ -188,12 +149,16 @@ impl World {
             self.deliver();
         }
         let tip = self.trail.tip().expect("the network has begun");
-        assert_eq!(tip, self.chain.head().best, "the cursor reaches the head once faults stop");
+        assert_eq!(tip, self.head().best, "the cursor reaches the head once faults stop");
         assert!(self.due.is_empty(), "nothing waits for evidence once faults stop");
     }
 
     fn shake_the_chain(&mut self) {
-        let Swarm { reorg, deep, returns, shrink, .. } = self.swarm;
+        let Swarm { reorg, deep, returns, shrink, stall, .. } = self.swarm;
+        if self.rng.chance(stall) {
+            let blocks = self.rng.below(3 * u64::from(WINDOW));
+            self.chain.stall(blocks);
+        }
         let loose = self.chain.loose();
         if self.rng.chance(reorg) {
             let most = if self.rng.chance(deep) { loose } else { loose.min(4) };
@@ -349,17 +314,35 @@ impl World {
         }
     }
 
+    /// What an honest node says.
+    fn head(&self) -> Head {
+        let head = self.chain.head();
+        match head.finalized.filter(|_| self.kind.only_solid) {
+            Some(last) => Head { best: last, ..head },
+            None => head,
+        }
+    }
+
     fn follow(&mut self) {
-        let mut head = self.chain.head();
+        if !self.calm && self.asleep == 0 && self.rng.chance(self.swarm.nap) {
+            self.asleep = self.rng.below(60);
+        }
+        if self.asleep > 0 {
+            self.asleep -= 1;
+            return;
+        }
+        let mut head = self.head();
         if !self.calm && self.rng.chance(self.swarm.lag) {
             let behind = head.best.height.down(self.rng.below(8));
             head.best = self.chain.at(behind).unwrap().header.at;
             head.finalized = head.finalized.filter(|last| last.height <= behind);
         }
         let patience_ended = self.calm || self.rng.chance(30);
-        let reach = Reach { near_blocks: 1 + self.rng.below(12), start: None, follows_ties: true };
+        let follows_ties = self.kind.follows_ties;
+        let reach = Reach { near_blocks: 1 + self.rng.below(12), start: None, follows_ties };
         match next_move(&self.trail, &head, patience_ended, reach) {
             Move::Adopt { at } => self.adopt(at),
+            Move::Extend { from, to, near_head: false } if self.kind.ranges_are_final => self.catch_up(from, to),
             Move::Extend { from, to, .. } => self.extend(from, to),
             Move::WalkBack { from } => self.walk_back(from, head.best.height),
             Move::Retreat { to } => self.retreat(to),
@@ -387,6 +370,29 @@ impl World {
         }
     }
 
+    /// Ranges of what the node itself calls final, each handed over as final to its top.
+    fn catch_up(&mut self, from: Height, to: Height) {
+        let mut low = from;
+        while low <= to {
+            let tip = self.trail.tip().unwrap();
+            let high = low.up(self.rng.below(40)).min(to);
+            let top = self.chain.at(high).unwrap().header.at;
+            if !self.chain.holds(tip) {
+                return self.walk_back(tip.height.down(1), to);
+            }
+            assert!(self.chain.has_final(top), "what is read by range is final");
+            if !self.apply_as(tip, low, high, Some(top)) {
+                return;
+            }
+            self.ranges += 1;
+            self.verify();
+            if self.trail.tip() != Some(top) {
+                return;
+            }
+            low = high.next();
+        }
+    }
+
     fn walk_back(&mut self, from: Height, to: Height) {
         let mut height = from;
         let base = loop {
@@ -402,27 +408,41 @@ impl World {
         }
     }
 
-    fn apply(&mut self, base: depositd::domain::BlockRef, from: Height, to: Height) {
+    fn apply(&mut self, base: BlockRef, from: Height, to: Height) {
+        let finalized = self.claimed_final();
+        self.apply_as(base, from, to, finalized);
+    }
+
+    fn apply_as(&mut self, base: BlockRef, from: Height, to: Height, finalized: Option<BlockRef>) -> bool {
         let blocks: Vec<_> = (from.0..=to.0).filter_map(|height| self.chain.at(Height(height)).cloned()).collect();
         let batch = BlockBatch::link(base, blocks).expect("the world's blocks link");
-        let finalized = self.claimed_final();
         let applied = self.core.apply(&self.network, &batch, finalized, self.now).expect("applied");
-        if self.commit() {
+        let committed = self.commit();
+        if committed {
             self.trail.moved(base, batch.blocks().iter().map(|block| block.header.at));
             self.due = applied.due;
         }
+        committed
     }
 
-    /// What the node says is final; a lying one names a block that never was, or its head.
-    fn claimed_final(&mut self) -> Option<depositd::domain::BlockRef> {
+    /// What the node says is final. A lying one names a block that never was, above its own or below, and deep enough it
+    /// cannot be found out: no header is kept there.
+    fn claimed_final(&mut self) -> Option<BlockRef> {
         let honest = self.chain.head().finalized;
         if self.calm || !self.rng.chance(self.swarm.forged) {
             return honest;
         }
-        honest.map(|last| depositd::domain::BlockRef { height: last.height.up(3), ..last })
+        honest.map(|last| match self.rng.below(3) {
+            0 => BlockRef { height: last.height.up(3), ..last },
+            1 => BlockRef { height: last.height.down(self.rng.below(10)), ..last },
+            _ => {
+                let below_the_window = self.trail.floor().map_or(last.height, |floor| floor.down(1));
+                BlockRef { height: below_the_window.max(last.height), ..last }
+            }
+        })
     }
 
-    fn retreat(&mut self, to: depositd::domain::BlockRef) {
+    fn retreat(&mut self, to: BlockRef) {
         if self.trail.at(to.height.next()).is_some_and(|ours| self.chain.holds(ours)) {
             return;
         }
@@ -433,15 +453,26 @@ impl World {
         }
     }
 
+    /// Whether the node has the deposit where it is asked: a credit on the network's own word is looked up in what the
+    /// node calls final.
+    fn is_proved(&self, deposit: &Deposit) -> bool {
+        match self.spec.policy.threshold {
+            Threshold::Finalized => self.chain.has_final(deposit.included_at),
+            Threshold::Confirmations(_) => self.chain.holds(deposit.included_at),
+        }
+    }
+
     fn verify(&mut self) {
         let asked = std::mem::take(&mut self.due);
         let (mut evidence, mut unproved) = (Vec::new(), Vec::new());
         for deposit in &asked {
             let forged = !self.calm && self.rng.chance(self.swarm.forged);
-            if forged || !self.chain.holds(deposit.included_at) {
+            let is_behind = !self.calm && self.rng.chance(self.swarm.lag);
+            let proved = !is_behind && self.is_proved(deposit);
+            if forged || !proved {
                 unproved.push(deposit.id.clone());
             }
-            if forged || self.chain.holds(deposit.included_at) {
+            if forged || proved {
                 let amount = deposit.amount.checked_add(TokenAmount::of(u64::from(forged))).unwrap();
                 evidence.push(Evidence {
                     id: deposit.id.clone(),
@@ -468,7 +499,7 @@ impl World {
         for deposit in asked {
             let stored = self.core.store().deposit(&deposit.id).unwrap().expect("a deposit is never removed");
             if stored.is_credited() {
-                assert!(self.chain.holds(stored.included_at), "{} credited off the chain", stored.text());
+                assert!(self.is_proved(&stored), "{} credited off the chain, or before it is final", stored.text());
                 assert_eq!(stored.amount, deposit.amount);
             }
         }
@@ -478,16 +509,13 @@ impl World {
         let reader = self.core.store().reader();
         let Some((lane, _)) = reader.next_lane(None).expect("lanes are read") else { return };
         let events = reader.due(lane, self.now, 16).expect("due rows are read");
-        let policy = match self.spec.policy.threshold {
-            Threshold::Confirmations(needed) => needed.get(),
-            Threshold::Finalized => 1,
-        };
+        let threshold = self.spec.policy.threshold;
         for id in events {
             let notification = self.core.store().notification(&id).unwrap().expect("a due row has its notification");
             let refuse = !self.calm && self.rng.chance(self.swarm.refuse) && self.merchant.may_refuse(&id);
             let lost = !self.calm && self.rng.chance(self.swarm.lost_answer) && self.merchant.may_refuse(&id);
             if !refuse {
-                self.merchant.receive(&notification, policy);
+                self.merchant.receive(&notification, threshold);
             }
             let outcome = if refuse || lost { Outcome::Unreachable } else { Outcome::Accepted };
             let attempt = Attempt {

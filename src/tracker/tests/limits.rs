@@ -122,10 +122,9 @@ fn finalized_is_the_networks_word_and_must_be_on_our_chain() {
             on 3a: 4a
             final 1a
             on 4a: 5a
-              t1.0 A 5 in 1a: confirmed (matched)
+              t1.0 A 5 in 1a: finalized (matched)
                 -> deposit.confirmed v1 matched, 5 conf
             on 5a: 6a
-              t1.0 A 5 in 1a: finalized (matched)
         "#]],
     );
 }
@@ -146,12 +145,11 @@ fn a_reorg_below_the_final_block_or_the_window_is_refused() {
             final 2a
             on 0: 1a[t1 A 5], 2a, 3a
               t1.0 A 5 in 1a: detected (pending)
-              t1.0 A 5 in 1a: confirmed (matched)
+              t1.0 A 5 in 1a: finalized (matched)
                 -> deposit.confirmed v1 matched, 3 conf
             on 1a: 2b, 3b, 4b
               refused: base 1 lies below what is kept or final (tip 3 (0x3361000000000000000000000000000000000000000000000000000000000000))
             on 3a: 4a, 5a, 6a, 7a
-              t1.0 A 5 in 1a: finalized (matched)
             on 3a: 4c, 5c
               refused: base 3 lies below what is kept or final (tip 7 (0x3761000000000000000000000000000000000000000000000000000000000000))
         "#]],
@@ -192,6 +190,47 @@ fn no_evidence_no_credit_and_forged_evidence_neither() {
               t1.0 A 5 in 1a: confirmed (matched)
                 -> deposit.confirmed v1 matched, 3 conf
             ask
+        "#]],
+    );
+}
+
+#[test]
+fn the_first_payment_in_the_chain_takes_the_order_whichever_evidence_comes_first() {
+    check(
+        "order o1 A 50
+        order o2 B 7
+        hold
+        on 0: 1a[t1 A 50], 2a[t2 A 50; t3 B 7], 3a
+        forge t2 50
+        forge t3 7
+        forge t1 50
+        forge t2 50
+        on 1a: 2b, 3b, 4b",
+        expect![[r#"
+            order o1 A 50
+            order o2 B 7
+            hold
+            on 0: 1a[t1 A 50], 2a[t2 A 50; t3 B 7], 3a
+              t1.0 A 50 in 1a: detected (pending)
+              t2.0 A 50 in 2a: detected (pending)
+              t3.0 B 7 in 2a: detected (pending)
+            forge t2 50
+            forge t3 7
+                order o2 paid
+              t3.0 B 7 in 2a: confirmed (matched)
+                -> deposit.confirmed v1 matched for o2, 2 conf
+            forge t1 50
+                order o1 paid
+              t1.0 A 50 in 1a: confirmed (matched)
+                -> deposit.confirmed v1 matched for o1, 3 conf
+            forge t2 50
+              t2.0 A 50 in 2a: unmatched (duplicate)
+                -> deposit.unmatched v0 duplicate for o1, 2 conf
+            on 1a: 2b, 3b, 4b
+              t2.0 A 50 in 2a: orphaned (duplicate)
+                order o2 open
+              t3.0 B 7 in 2a: orphaned (reversed)
+                -> deposit.reversed v2 reversed for o2, 0 conf
         "#]],
     );
 }
@@ -272,7 +311,7 @@ fn finality_that_lags_behind_the_window_still_counts() {
               t2.0 A 6 in 2a: detected (pending)
             final 1a
             on 6a: 7a
-              t1.0 A 5 in 1a: confirmed (matched)
+              t1.0 A 5 in 1a: finalized (matched)
                 -> deposit.confirmed v1 matched, 7 conf
         "#]],
     );
