@@ -21,7 +21,7 @@ use crate::{
         pool::{Pool, PoolRefusal},
     },
     config::Config,
-    domain::StatusBoard,
+    domain::{StatusBoard, clock},
     follow::{Follower, Stored},
     metrics::{Pages, serve_pages},
     notify::Notifier,
@@ -230,7 +230,7 @@ fn start(
     process: Process,
     failed: &Arc<OnceLock<String>>,
 ) -> Result<(), AppError> {
-    let (board, turns) = (StatusBoard::default(), TurnBoard::default());
+    let (board, turns) = (wiring::board(&config.networks, clock::now()), TurnBoard::default());
     let (writer, commands) = WriterHandle::new();
     let reader = core.store().reader();
     let followers: Vec<_> = config

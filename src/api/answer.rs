@@ -29,12 +29,15 @@ pub(super) fn app(app: &App) -> v1::App {
 
 /// An order.
 pub(super) fn order(networks: &Networks, order: &Order) -> v1::Order {
-    let family = order.lines.iter().find_map(|line| networks.get(&line.network)).map(|spec| spec.family);
+    // All lines of an order are of one family, so one that is configured speaks for those that are not any more.
+    let known = order.lines.iter().find_map(|line| networks.get(&line.network)).map(|spec| spec.family);
+    let first_line = order.lines.first().map(|line| &line.network);
+    let family = known.or(first_line.map(|network| family_of(networks, network))).unwrap_or(Family::Evm);
     let configured = |network: &NetworkId, contract: &Address| networks.get(network)?.tokens.get(contract);
     let first = order.lines.iter().find_map(|line| configured(&line.network, &line.token));
     let lines = order.lines.iter().map(|line| v1::OrderLine {
         network: line.network.to_string(),
-        token: Some(token(configured(&line.network, &line.token), line.token, family_of(networks, &line.network))),
+        token: Some(token(configured(&line.network, &line.token), line.token, family)),
         effective_from: line.effective_from.0,
     });
     let (state, paid_by) = match &order.state {
@@ -48,13 +51,13 @@ pub(super) fn order(networks: &Networks, order: &Order) -> v1::Order {
         order_id: order.id.to_string(),
         user_mark: order.user_mark.as_str().to_owned(),
         username: order.username.clone().unwrap_or_default(),
-        address: order.address.text(family.unwrap_or(Family::Evm)),
+        address: order.address.text(family),
         lines: lines.collect(),
         amount: order.expected.to_string(),
         display_amount: first.map(|token| order.expected.decimal(token.decimals)).unwrap_or_default(),
         notify_url: order.notify_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
         state: state.into(),
-        paid_by: paid_by.map(|id| id.text(family_of(networks, &id.network))).unwrap_or_default(),
+        paid_by: paid_by.map(|id| id.text(family)).unwrap_or_default(),
         create_time: Some(millis(order.created)),
     }
 }
@@ -103,8 +106,8 @@ pub(super) fn deposit(networks: &Networks, status: Option<&NetworkStatus>, depos
     }
 }
 
-/// A network.
-pub(super) fn network(spec: &NetworkSpec, status: &NetworkStatus) -> v1::Network {
+/// A network at `now`.
+pub(super) fn network(spec: &NetworkSpec, status: &NetworkStatus, now: Millis) -> v1::Network {
     let state = match status.state {
         NetworkState::Starting => v1::NetworkState::Starting,
         NetworkState::CatchingUp => v1::NetworkState::CatchingUp,
@@ -116,17 +119,21 @@ pub(super) fn network(spec: &NetworkSpec, status: &NetworkStatus) -> v1::Network
         Family::Evm => v1::NetworkFamily::Evm,
         Family::Tron => v1::NetworkFamily::Tron,
     };
+    let conditions = status.conditions(now);
     v1::Network {
         network: spec.id.to_string(),
         family: family.into(),
         tokens: spec.tokens.values().map(|known| token(Some(known), known.contract, spec.family)).collect(),
-        head: status.head.map(|head| block(head.best, None, spec.family)),
+        head: status.head.map(|head| block(head.best, Some(head.best_time), spec.family)),
         cursor: status.cursor.map(|cursor| block(cursor.tip, Some(cursor.tip_time), spec.family)),
         final_height: status.cursor.and_then(|cursor| cursor.finalized).map(|block| block.height.0),
         lag_blocks: status.lag(),
         state: state.into(),
         why: status.state.why().to_owned(),
         progress_time: status.progressed.map(millis),
+        head_final: status.head.and_then(|head| Some(block(head.finalized?, head.finalized_time, spec.family))),
+        head_stalled: conditions.head_stalled,
+        finality_stalled: conditions.finality_stalled,
     }
 }
 
@@ -175,9 +182,11 @@ fn deposit_reason(reason: Reason) -> v1::DepositReason {
     }
 }
 
-/// A network that left the configuration is written as EVM networks are.
+/// Rows do not say which family a network is of. One that left the configuration is known by its name: those that begin
+/// with `tron` are TRON networks.
 fn family_of(networks: &Networks, network: &NetworkId) -> Family {
-    networks.get(network).map_or(Family::Evm, |spec| spec.family)
+    let by_name = || if network.as_str().starts_with("tron") { Family::Tron } else { Family::Evm };
+    networks.get(network).map_or_else(by_name, |spec| spec.family)
 }
 
 fn millis(at: Millis) -> WireTime {
@@ -188,3 +197,6 @@ fn millis(at: Millis) -> WireTime {
 fn seconds(at: Timestamp) -> WireTime {
     WireTime { seconds: i64::try_from(at.0).unwrap_or(i64::MAX), nanos: 0 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,8 +82,8 @@ impl Form {
         UserMark::parse(text).map_err(|error| self.refuse(field, label_reason(error), error.to_string())).ok()
     }
 
-    /// The named networks, all of one family.
-    fn networks<'a>(&mut self, known: &'a Networks, names: &[String]) -> Option<Vec<&'a NetworkSpec>> {
+    /// The named networks, all of one family: the one `address` looks like it is of, if it can be told.
+    fn networks<'a>(&mut self, known: &'a Networks, names: &[String], address: &str) -> Option<Vec<&'a NetworkSpec>> {
         let before = self.refused();
         if names.is_empty() || names.len() > ORDER_LINES_MAX {
             self.refuse("networks", "NETWORKS_COUNT", format!("must name 1 to {ORDER_LINES_MAX} networks"));
@@ -100,21 +100,37 @@ impl Form {
                 Some(spec) => specs.push(spec),
             }
         }
-        let families: BTreeSet<Family> = specs.iter().map(|spec| spec.family).collect();
-        if families.len() > 1 {
-            self.refuse("networks", "NETWORKS_MIXED", "one address cannot be on EVM networks and on TRON");
-        }
+        self.one_family(&specs, names, address);
         (self.refused() == before).then_some(specs)
+    }
+
+    /// Refuses the networks that do not fit the others: by the address, or else by the first one.
+    fn one_family(&mut self, specs: &[&NetworkSpec], names: &[String], address: &str) {
+        let is_mixed = specs.iter().any(|spec| specs[0].family != spec.family);
+        let Some(fits) = Address::looks_like(address).or_else(|| Some(specs.first()?.family)).filter(|_| is_mixed)
+        else {
+            return;
+        };
+        let Some(fitting) = specs.iter().find(|spec| spec.family == fits) else { return };
+        for spec in specs.iter().filter(|spec| spec.family != fits) {
+            let place = names.iter().position(|name| name == spec.id.as_str()).unwrap_or_default();
+            let (one, other) = (family_word(spec.family), family_word(fits));
+            let text = format!(
+                "{} is {one} network and {} {other} one: no address is on both, register one order for each",
+                spec.id, fitting.id
+            );
+            self.refuse(&format!("networks[{place}]"), "NETWORKS_MIXED", text);
+        }
     }
 
     /// An address that can receive on these networks.
     fn address(&mut self, specs: &[&NetworkSpec], text: &str) -> Option<Address> {
-        let family = specs.first()?.family;
+        let first = specs.first()?;
         if text.len() > NAME_BYTES_MAX {
-            self.refuse("address", "ADDRESS_FORM", "is too long for an address");
+            self.refuse("address", "ADDRESS_FORM", format!("{}: is too long for an address", first.id));
             return None;
         }
-        let address = match Address::parse(family, text) {
+        let address = match Address::parse(first.family, text) {
             Ok(address) => address,
             Err(error) => {
                 let reason = match error {
@@ -122,7 +138,7 @@ impl Form {
                     AddressError::Checksum => "ADDRESS_CHECKSUM",
                     AddressError::Zero => "ADDRESS_ZERO",
                 };
-                self.refuse("address", reason, error.to_string());
+                self.refuse("address", reason, format!("{}: {error}", first.id));
                 return None;
             }
         };
@@ -250,7 +266,7 @@ impl Form {
         let id = self.order_id(&request.order_id);
         let user_mark = self.mark("user_mark", &request.user_mark);
         let username = self.mark("username", &request.username);
-        let specs = self.networks(known, &request.networks);
+        let specs = self.networks(known, &request.networks, &request.address);
         let address = specs.as_ref().and_then(|specs| self.address(specs, &request.address));
         let token = specs.as_ref().and_then(|specs| self.token(specs, &request.token));
         let expected = self.amount(request.amount.as_ref(), token.as_ref().map(|(_, decimals)| *decimals));
@@ -272,7 +288,7 @@ impl Form {
     pub(super) fn watch(&mut self, known: &Networks, request: &v1::WatchAddressRequest) -> Option<NewWatch> {
         let app = self.app_id(&request.app_id);
         let user_mark = self.mark("user_mark", &request.user_mark);
-        let specs = self.networks(known, &request.networks);
+        let specs = self.networks(known, &request.networks, &request.address);
         let address = specs.as_ref().and_then(|specs| self.address(specs, &request.address));
         Some(NewWatch {
             app: app?,
@@ -304,6 +320,13 @@ pub(super) fn secret_text(key: &SigningKey) -> Zeroizing<String> {
 
 fn network<'a>(known: &'a Networks, name: &str) -> Option<&'a NetworkSpec> {
     known.get(&name.parse::<NetworkId>().ok()?)
+}
+
+fn family_word(family: Family) -> &'static str {
+    match family {
+        Family::Evm => "an EVM",
+        Family::Tron => "a TRON",
+    }
 }
 
 fn unknown_network(name: &str) -> String {

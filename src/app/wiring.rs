@@ -1,6 +1,9 @@
 //! From the configuration's words to each part's own settings.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     api::{ApiDeps, UrlCheck},
@@ -9,9 +12,13 @@ use crate::{
         http::{EndpointUrl, HttpSettings, HttpSetupError},
         node::Node,
         pool::{Expected, Pool, PoolSettings},
+        tron::{BlockIds, TronMode, TronSettings, TronSource},
     },
-    config::{BloomCheck, Config, EndpointConfig, NetworkConfig, Start, StoreConfig},
-    domain::{EgressPolicy, StatusBoard, egress::check_url},
+    config::{
+        Adapter, ApiKey, BlockIdCheck, BloomCheck, Config, EndpointConfig, EvmAdapter, EvmEndpoint, NetworkConfig,
+        NodeUrl, ReadMode, Start, StoreConfig, TronAdapter, TronEndpoint,
+    },
+    domain::{EgressPolicy, Millis, StatusBoard, egress::check_url},
     follow::FollowSettings,
     notify::NotifySettings,
     store::{Reader, StoreOptions},
@@ -20,6 +27,14 @@ use crate::{
 
 /// Calls in one batch.
 const BATCH_LEN: usize = 50;
+/// TRON blocks in one request of the catch-up: about 466 KB each.
+const TRON_RANGE_BLOCKS: u64 = 20;
+/// Such requests under way at once.
+const TRON_RANGES_AHEAD: usize = 8;
+/// The same where an endpoint has a pace of its own.
+const TRON_PACED_RANGES_AHEAD: usize = 2;
+/// The header TronGrid and its kind know their customers by.
+const API_KEY_HEADER: &str = "TRON-PRO-API-KEY";
 
 pub(super) fn store_options(store: &StoreConfig) -> StoreOptions {
     let cache_bytes = store.cache_mb.saturating_mul(1024 * 1024);
@@ -34,35 +49,88 @@ pub(super) fn pool(network: &NetworkConfig) -> Result<Pool<Node>, HttpSetupError
         genesis: network.genesis,
         decimals: tokens.values().map(|token| (token.contract, token.decimals.get())).collect(),
     };
-    let sources = network.endpoints.iter().map(|endpoint| node(network, endpoint)).collect::<Result<_, _>>()?;
     let settings =
         PoolSettings { agree: network.agree, second_source: network.second_source, ..PoolSettings::default() };
-    Ok(Pool::new(network.spec.id.clone(), expected, sources, settings))
+    Ok(Pool::new(network.spec.id.clone(), expected, nodes(network)?, settings))
 }
 
-fn node(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<Node, HttpSetupError> {
-    Ok(Node::Evm(Box::new(evm(network, endpoint)?)))
+fn nodes(network: &NetworkConfig) -> Result<Vec<Node>, HttpSetupError> {
+    match &network.adapter {
+        Adapter::Evm(adapter) => {
+            let evm = |endpoint| Ok(Node::Evm(Box::new(EvmSource::new(evm_settings(network, adapter, endpoint)?)?)));
+            adapter.endpoints.iter().map(evm).collect()
+        }
+        Adapter::Tron(adapter) => {
+            let tron =
+                |endpoint| Ok(Node::Tron(Box::new(TronSource::new(tron_settings(network, adapter, endpoint)?)?)));
+            adapter.endpoints.iter().map(tron).collect()
+        }
+    }
 }
 
-fn evm(network: &NetworkConfig, endpoint: &EndpointConfig) -> Result<EvmSource, HttpSetupError> {
+fn evm_settings(
+    network: &NetworkConfig,
+    adapter: &EvmAdapter,
+    endpoint: &EvmEndpoint,
+) -> Result<EvmSettings, HttpSetupError> {
     let contracts = network.spec.tokens.keys().copied().collect();
-    let url = endpoint.url.expose().parse::<EndpointUrl>()?;
-    let usual = EvmSettings::new(network.spec.id.clone(), endpoint.name.clone(), url, contracts);
-    let total = Duration::from_millis(endpoint.timeout_ms);
-    let http = HttpSettings {
-        connect: Duration::from_millis(endpoint.connect_ms),
-        first_byte: total,
-        total,
-        requests_per_second: endpoint.requests_per_second.and_then(NonZeroU32::new),
-        ..HttpSettings::default()
-    };
-    let bloom = match network.bloom {
+    let url = endpoint_url(&endpoint.shared.url)?;
+    let usual = EvmSettings::new(network.spec.id.clone(), endpoint.shared.name.clone(), url, contracts);
+    let bloom = match adapter.bloom {
         BloomCheck::Strict => BloomMode::Strict,
         BloomCheck::Advisory => BloomMode::Advisory,
         BloomCheck::Off => BloomMode::Off,
     };
     let batch_len = if endpoint.batch { BATCH_LEN } else { 1 };
-    EvmSource::new(EvmSettings { http, bloom, batch_len, witnessed: network.agree, ..usual })
+    let http = http_settings(&endpoint.shared);
+    Ok(EvmSettings { http, bloom, batch_len, witnessed: network.agree, ..usual })
+}
+
+fn tron_settings(
+    network: &NetworkConfig,
+    adapter: &TronAdapter,
+    endpoint: &TronEndpoint,
+) -> Result<TronSettings, HttpSetupError> {
+    let header = |key: &ApiKey| (API_KEY_HEADER.to_owned(), key.expose().to_owned());
+    let http = HttpSettings {
+        headers: endpoint.api_key.iter().map(header).collect(),
+        requests_per_day: endpoint.requests_per_day,
+        in_flight_max: endpoint.connections,
+        ..http_settings(&endpoint.shared)
+    };
+    Ok(TronSettings {
+        network: network.spec.id.clone(),
+        name: endpoint.shared.name.clone(),
+        full_url: endpoint_url(&endpoint.shared.url)?,
+        solid_url: endpoint_url(&endpoint.solid_url)?,
+        jsonrpc_url: endpoint.jsonrpc_url.as_ref().map(endpoint_url).transpose()?,
+        http,
+        tokens: network.spec.tokens.keys().copied().collect(),
+        mode: match adapter.mode {
+            ReadMode::HeadAndSolid => TronMode::HeadAndSolid,
+            ReadMode::Solid => TronMode::Solid,
+        },
+        block_ids: match adapter.block_id {
+            BlockIdCheck::Strict => BlockIds::Strict,
+            BlockIdCheck::Advisory => BlockIds::Advisory,
+        },
+    })
+}
+
+fn endpoint_url(url: &NodeUrl) -> Result<EndpointUrl, HttpSetupError> {
+    Ok(url.expose().parse()?)
+}
+
+fn http_settings(endpoint: &EndpointConfig) -> HttpSettings {
+    let total = Duration::from_millis(endpoint.timeout_ms);
+    HttpSettings {
+        connect: Duration::from_millis(endpoint.connect_ms),
+        first_byte: total,
+        total,
+        body_bytes_max: endpoint.answer_mb.saturating_mul(1 << 20),
+        requests_per_second: endpoint.requests_per_second,
+        ..HttpSettings::default()
+    }
 }
 
 pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
@@ -73,8 +141,37 @@ pub(super) fn follow_settings(network: &NetworkConfig) -> FollowSettings {
             Start::Head => None,
             Start::At(height) => Some(height),
         },
-        ..FollowSettings::default()
+        ..family_settings(network)
     }
+}
+
+fn family_settings(network: &NetworkConfig) -> FollowSettings {
+    let is_paced = network.endpoints().iter().any(|endpoint| endpoint.requests_per_second.is_some());
+    match &network.adapter {
+        Adapter::Evm(_) => FollowSettings::default(),
+        Adapter::Tron(_) => FollowSettings {
+            // A branch as high as ours is one that lost: TRON goes over only to a higher one.
+            follows_ties: false,
+            // The catch-up reads the solid side.
+            ranges_are_final: true,
+            range_blocks: TRON_RANGE_BLOCKS,
+            // A refusal drops every range under way, and two keep a paced endpoint busy as well as eight.
+            ranges_ahead: if is_paced { TRON_PACED_RANGES_AHEAD } else { TRON_RANGES_AHEAD },
+            ..FollowSettings::default()
+        },
+    }
+}
+
+/// Where every network begins on the board: when it counts as stalled, and from when on somebody looks.
+pub(super) fn board(networks: &[NetworkConfig], now: Millis) -> StatusBoard {
+    let board = StatusBoard::default();
+    for network in networks {
+        board.update(&network.spec.id, |status| {
+            status.limits = network.stall;
+            status.watched_since = Some(now);
+        });
+    }
+    board
 }
 
 pub(super) fn notify_settings(config: &Config) -> NotifySettings {

@@ -38,7 +38,7 @@ fn describe(config: &Config) {
     for network in &config.networks {
         let tokens: Vec<&str> = network.spec.tokens.values().map(|token| token.symbol.as_str()).collect();
         let endpoints: Vec<String> =
-            network.endpoints.iter().map(|endpoint| format!("{} ({})", endpoint.name, endpoint.url)).collect();
+            network.endpoints().iter().map(|endpoint| format!("{} ({})", endpoint.name, endpoint.url)).collect();
         show::line(&format!("network {}: {} from {}", network.spec.id, tokens.join(", "), endpoints.join(", ")));
     }
     for warning in &config.warnings {
@@ -52,12 +52,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_file_is_exit_78() {
+    fn a_wrong_file_is_exit_78_and_the_shipped_ones_are_good() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("depositd.toml");
         let failure = run(&file, true, std::iter::empty()).unwrap_err();
         assert_eq!(failure.code, CONFIGURATION);
-        std::fs::write(&file, include_str!("../../config/ethereum-mainnet.toml")).unwrap();
-        assert_eq!(run(&file, false, std::iter::empty()), Ok(()));
+        for shipped in [
+            include_str!("../../config/ethereum-mainnet.toml"),
+            include_str!("../../config/local-devnet.toml"),
+            include_str!("../../config/local-node.toml"),
+            include_str!("../../config/tron-mainnet.toml"),
+            include_str!("../../config/tron-nile.toml"),
+            include_str!("../../config/tron-own-node.toml"),
+        ] {
+            std::fs::write(&file, shipped).unwrap();
+            assert_eq!(run(&file, false, std::iter::empty()), Ok(()), "{shipped}");
+        }
     }
 }

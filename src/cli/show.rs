@@ -194,7 +194,10 @@ pub(super) fn deposit(deposit: &v1::Deposit) -> Shown {
     let (required_json, required) = match rule {
         None => (Value::Null, String::new()),
         Some(Rule::Confirmations(count)) => (json!({ "confirmations": count }), format!("/{count}")),
-        Some(Rule::Finalized(finalized)) => (json!({ "finalized": finalized }), " until final".to_owned()),
+        Some(Rule::Finalized(finalized)) => {
+            let waits = deposit.state() == v1::DepositState::Detected;
+            (json!({ "finalized": finalized }), if waits { ", waits for final" } else { "" }.to_owned())
+        }
     };
     let symbol = deposit.token.as_ref().map_or("", |token| token.symbol.as_str());
     let (state, reason) = (deposit.state().as_str_name(), deposit.reason().as_str_name());
@@ -219,19 +222,24 @@ pub(super) fn deposit(deposit: &v1::Deposit) -> Shown {
     Shown { json, header: DEPOSIT.to_vec(), rows: vec![row] }
 }
 
-pub(super) const NETWORK: [&str; 7] = ["NETWORK", "STATE", "HEAD", "READ TO", "LAG", "TOKENS", "WHY"];
+pub(super) const NETWORK: [&str; 9] =
+    ["NETWORK", "STATE", "HEAD", "FINAL", "READ TO", "LAG", "STALLED", "TOKENS", "WHY"];
 
 pub(super) fn network(network: &v1::Network) -> Shown {
     let tokens: Vec<Value> = network.tokens.iter().map(|token| token_json(Some(token))).collect();
     let symbols: Vec<&str> = network.tokens.iter().map(|token| token.symbol.as_str()).collect();
     let height = |block: Option<&v1::Block>| block.map(|block| block.height.to_string()).unwrap_or_default();
+    let stalls = [(network.head_stalled, "head"), (network.finality_stalled, "finality")];
+    let stalled: Vec<&str> = stalls.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect();
     let (state, family) = (network.state().as_str_name(), network.family().as_str_name());
     let row = vec![
         network.network.clone(),
         word(state, "NETWORK_STATE_"),
         height(network.head.as_ref()),
+        height(network.head_final.as_ref()),
         height(network.cursor.as_ref()),
         network.lag_blocks.to_string(),
+        stalled.join(" "),
         symbols.join(" "),
         network.why.clone(),
     ];
@@ -239,7 +247,8 @@ pub(super) fn network(network: &v1::Network) -> Shown {
         "network": network.network, "family": family, "tokens": tokens, "head": block_json(network.head.as_ref()),
         "cursor": block_json(network.cursor.as_ref()), "final_height": network.final_height,
         "lag_blocks": network.lag_blocks, "state": state, "why": network.why,
-        "progress_time": time(network.progress_time.as_ref()),
+        "progress_time": time(network.progress_time.as_ref()), "head_final": block_json(network.head_final.as_ref()),
+        "head_stalled": network.head_stalled, "finality_stalled": network.finality_stalled,
     });
     Shown { json, header: NETWORK.to_vec(), rows: vec![row] }
 }
@@ -276,6 +285,21 @@ mod tests {
         let list = Shown::list("orders", vec![order(&order_), order(&order_)], ORDER.to_vec(), Some("next"));
         assert_eq!(list.json["orders"].as_array().map(Vec::len), Some(2));
         assert_eq!(list.json["next_page_token"], "next");
+    }
+
+    #[test]
+    fn a_network_says_what_stands_still() {
+        let block = |height| Some(v1::Block { height, hash: "00".into(), time: None });
+        let mut main =
+            v1::Network { network: "main".into(), head: block(9), head_final: block(4), ..Default::default() };
+        let stalled = |main: &v1::Network| network(main).rows[0][6].clone();
+        assert_eq!((stalled(&main), network(&main).rows[0][3].as_str()), (String::new(), "4"));
+        main.finality_stalled = true;
+        assert_eq!(stalled(&main), "finality");
+        main.head_stalled = true;
+        assert_eq!(stalled(&main), "head finality");
+        assert_eq!(network(&main).json["head_final"]["height"], 4);
+        assert_eq!(network(&main).json["finality_stalled"], true);
     }
 
     #[test]

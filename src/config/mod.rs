@@ -4,19 +4,24 @@
 //! `DEPOSITD_…` with `__` between levels. Secrets come only as `…_file` keys.
 //! Not here: reading the process's environment (the caller hands it in), and asking the chain whether it agrees.
 
+mod adapter;
 mod api;
 mod endpoint;
 mod error;
+mod identity;
 mod layers;
 mod nearest;
 mod network;
+mod node_url;
 mod notify;
+mod policy;
 mod process;
 mod secret;
 mod sheet;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::{
     collections::BTreeSet,
@@ -24,10 +29,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use adapter::{Adapter, BlockIdCheck, BloomCheck, EvmAdapter, ReadMode, TronAdapter};
 pub use api::ApiConfig;
-pub use endpoint::{EndpointConfig, NodeUrl};
+pub use endpoint::{EndpointConfig, EvmEndpoint, TronEndpoint};
 pub use error::{ConfigError, ConfigErrors, Place};
-pub use network::{BloomCheck, NetworkConfig, Start};
+pub use network::{NetworkConfig, Start};
+pub use node_url::{ApiKey, NodeUrl};
 pub use notify::NotifyConfig;
 pub use process::{HttpConfig, LogConfig, LogFormat, StopConfig};
 pub use store::StoreConfig;

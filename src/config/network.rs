@@ -1,15 +1,14 @@
-//! Networks: identity, confirmation policy, window, tokens and endpoints.
+//! Networks: what each of them is, how it is read, and when its deposits are credited.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::domain::{
-    Address, BlockHash, Confirmations, Decimals, Family, FinalityPolicy, Height, NetworkId, NetworkSpec, Threshold,
-    Token, TokenAmount, amount::DECIMALS_MAX,
-};
+use crate::domain::{BlockHash, Height, NetworkId, NetworkSpec, StallLimits};
 
 use super::{
+    adapter::{Adapter, AdapterDefaults},
     endpoint::{EndpointConfig, EndpointDefaults},
+    identity::{read_family, read_identity},
+    policy::{check_depth, read_confirmations, read_stalls, warn_of_count, warn_of_window},
     sheet::Section,
+    tokens::read_tokens,
 };
 
 /// Where reading begins on a new store.
@@ -21,23 +20,12 @@ pub enum Start {
     At(Height),
 }
 
-/// What an empty list of logs is held against the header's bloom for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BloomCheck {
-    /// A bloom that says "perhaps" against an empty list makes the block doubtful.
-    Strict,
-    /// It is counted and logged.
-    Advisory,
-    /// The network's blooms carry nothing.
-    Off,
-}
-
 /// One network as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkConfig {
     /// What the core has to know.
     pub spec: NetworkSpec,
-    /// The chain id its nodes must report.
+    /// The chain id its nodes must report; on TRON the last four bytes of block 0's id.
     pub chain_id: u64,
     /// Hash of its block 0; `None`: any, for a local test node.
     pub genesis: Option<BlockHash>,
@@ -45,16 +33,23 @@ pub struct NetworkConfig {
     pub poll_interval_ms: u64,
     /// Where a new store begins.
     pub start: Start,
-    /// How blooms are used.
-    pub bloom: BloomCheck,
     /// Whether two endpoints must name the same hash before a block is taken.
     pub agree: bool,
     /// Whether a deposit's receipt is read from another endpoint before it is credited.
     pub second_source: bool,
     /// How long all endpoints must claim a lower head before it is followed down, in milliseconds, 0 to 86 400 000.
     pub retreat_after_ms: u64,
-    /// At least one, names unique.
-    pub endpoints: Vec<EndpointConfig>,
+    /// When its head and its finality count as stalled.
+    pub stall: StallLimits,
+    /// How it is read, endpoints included.
+    pub adapter: Adapter,
+}
+
+impl NetworkConfig {
+    /// What all its endpoints have, whatever its family; at least one.
+    pub fn endpoints(&self) -> Vec<&EndpointConfig> {
+        self.adapter.endpoints()
+    }
 }
 
 /// What a network has unless it says otherwise: `[network]`.
@@ -63,30 +58,28 @@ pub(super) struct NetworkDefaults {
     window_blocks: u64,
     poll_interval_ms: u64,
     start: Start,
-    bloom: BloomCheck,
     retreat_after_ms: u64,
+    adapter: AdapterDefaults,
 }
 
 const WINDOW_BLOCKS: std::ops::RangeInclusive<u64> = 2..=4096;
 const POLL_INTERVAL_MS: std::ops::RangeInclusive<u64> = 100..=600_000;
 const RETREAT_AFTER_MS: std::ops::RangeInclusive<u64> = 0..=86_400_000;
-const BLOOM_WORDS: [(&str, BloomCheck); 3] =
-    [("strict", BloomCheck::Strict), ("advisory", BloomCheck::Advisory), ("off", BloomCheck::Off)];
 
 impl NetworkDefaults {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         let window_blocks = section.number("window_blocks", WINDOW_BLOCKS);
         let poll_interval_ms = section.number("poll_interval_ms", POLL_INTERVAL_MS);
         let start = read_start(&mut section);
-        let bloom = section.one_of("bloom", &BLOOM_WORDS);
         let retreat_after_ms = section.number("retreat_after_ms", RETREAT_AFTER_MS);
+        let adapter = AdapterDefaults::read(&mut section);
         section.finish();
         Some(Self {
             window_blocks: window_blocks?,
             poll_interval_ms: poll_interval_ms?,
             start: start??,
-            bloom: bloom?,
             retreat_after_ms: retreat_after_ms?,
+            adapter: adapter?,
         })
     }
 }
@@ -116,86 +109,41 @@ fn read_one(
 ) -> Option<NetworkConfig> {
     let id = section.judged("", name.parse::<NetworkId>());
     let family = read_family(&mut section);
-    let chain_id = section.number("chain_id", 1..=u64::MAX);
-    let genesis = read_genesis(name, &mut section);
-    let policy = read_confirmations(&mut section);
+    let identity = read_identity(name, &mut section, family);
+    let policy = read_confirmations(&mut section, family);
     let window_blocks = section.maybe_number("window_blocks", WINDOW_BLOCKS);
     let poll_interval_ms = section.maybe_number("poll_interval_ms", POLL_INTERVAL_MS);
     let start = read_start(&mut section);
-    let bloom = if section.has("bloom") { section.one_of("bloom", &BLOOM_WORDS).map(Some) } else { Some(None) };
-    section.note("bloom");
     let retreat_after_ms = section.maybe_number("retreat_after_ms", RETREAT_AFTER_MS);
-    let tokens = read_tokens(&mut section);
-    let endpoints = read_endpoints(&mut section, endpoint_defaults);
-    let agree = read_pair_flag(&mut section, "agree", endpoints.as_deref(), |several| several);
-    let second_source = read_pair_flag(&mut section, "second_source", endpoints.as_deref(), |_| false);
+    let tokens = read_tokens(&mut section, family);
+    let adapter = Adapter::read(&mut section, family, defaults.map(|shared| shared.adapter), endpoint_defaults);
+    let endpoints_len = adapter.as_ref().map(|adapter| adapter.endpoints().len());
+    let agree = read_pair_flag(&mut section, "agree", endpoints_len, |several| several);
+    let second_source = read_pair_flag(&mut section, "second_source", endpoints_len, |_| false);
     let window = window_blocks.and_then(|own| own.or(defaults.map(|shared| shared.window_blocks)));
+    let poll = poll_interval_ms.and_then(|own| own.or(defaults.map(|shared| shared.poll_interval_ms)));
     check_depth(&section, policy, window);
+    let stall = read_stalls(&mut section, adapter.as_ref(), poll);
+    if let (Some(policy), Some(adapter)) = (policy, &adapter) {
+        warn_of_count(name, &section, policy, adapter);
+        if let Some(window) = window.and_then(|blocks| u32::try_from(blocks).ok()) {
+            warn_of_window(name, &section, window, adapter);
+        }
+    }
     section.finish();
-    let (defaults, window_blocks) = (defaults?, u32::try_from(window?).ok()?);
+    let (defaults, window_blocks, identity) = (defaults?, u32::try_from(window?).ok()?, identity?);
     Some(NetworkConfig {
         spec: NetworkSpec { id: id?, family: family?, tokens: tokens?, policy: policy?, window_blocks },
-        chain_id: chain_id?,
-        genesis: genesis?,
-        poll_interval_ms: poll_interval_ms?.unwrap_or(defaults.poll_interval_ms),
+        chain_id: identity.chain_id,
+        genesis: identity.genesis,
+        poll_interval_ms: poll?,
         start: start?.unwrap_or(defaults.start),
-        bloom: bloom?.unwrap_or(defaults.bloom),
         agree: agree?,
         second_source: second_source?,
         retreat_after_ms: retreat_after_ms?.unwrap_or(defaults.retreat_after_ms),
-        endpoints: endpoints?,
+        stall: stall?,
+        adapter: adapter?,
     })
-}
-
-fn read_family(section: &mut Section<'_>) -> Option<Family> {
-    match section.one_of("family", &[("evm", Family::Evm), ("tron", Family::Tron)])? {
-        Family::Evm => Some(Family::Evm),
-        Family::Tron => {
-            section.wrong("family", "TRON comes with a later release");
-            None
-        }
-    }
-}
-
-/// `Some(None)`: any genesis will do.
-fn read_genesis(network: &str, section: &mut Section<'_>) -> Option<Option<BlockHash>> {
-    let text = section.text("genesis")?;
-    if text == "any" {
-        section.sheet().warn(format!(
-            "network {network}: genesis = \"any\": only the chain id tells this network from another one; for local test nodes only"
-        ));
-        return Some(None);
-    }
-    section.judged("genesis", BlockHash::parse(text)).map(Some)
-}
-
-fn read_confirmations(section: &mut Section<'_>) -> Option<FinalityPolicy> {
-    // Text or number: try the word first, so that a wrong word is not reported as a wrong number.
-    if section.is_word("confirmations", "finalized") {
-        section.text("confirmations");
-        return Some(FinalityPolicy { threshold: Threshold::Finalized });
-    }
-    if section.is_other_word("confirmations") {
-        section.text("confirmations");
-        section.wrong("confirmations", "must be a whole number from 1 to 2048, or \"finalized\"");
-        return None;
-    }
-    let count = section.small::<u32>("confirmations", 1..=2048)?;
-    let count = std::num::NonZeroU32::new(count)?;
-    Some(FinalityPolicy { threshold: Threshold::Confirmations(Confirmations(count)) })
-}
-
-/// A deposit has to become confirmed well before its block leaves the window.
-fn check_depth(section: &Section<'_>, policy: Option<FinalityPolicy>, window_blocks: Option<u64>) {
-    let (Some(policy), Some(window)) = (policy, window_blocks) else { return };
-    if let Threshold::Confirmations(count) = policy.threshold
-        && u64::from(count.get()) > window / 2
-    {
-        section.wrong(
-            "confirmations",
-            format!("must be at most half of window_blocks ({window}): a reorg that deep could not be taken back"),
-        );
-    }
 }
 
 /// `Some(None)`: not written.
@@ -216,86 +164,14 @@ fn read_start(section: &mut Section<'_>) -> Option<Option<Start>> {
 fn read_pair_flag(
     section: &mut Section<'_>,
     key: &'static str,
-    endpoints: Option<&[EndpointConfig]>,
+    endpoints_len: Option<usize>,
     unwritten: impl FnOnce(bool) -> bool,
 ) -> Option<bool> {
     let written = section.maybe_flag(key)?;
-    let several = endpoints?.len() > 1;
+    let several = endpoints_len? > 1;
     if written == Some(true) && !several {
         section.wrong(key, "needs at least two endpoints");
         return None;
     }
     Some(written.unwrap_or_else(|| unwritten(several)))
-}
-
-/// A list of tables that must not be empty.
-fn some_tables<'a>(section: &mut Section<'a>, key: &'static str, otherwise: &str) -> Option<Vec<Section<'a>>> {
-    let sections = section.tables(key);
-    if sections.is_empty() {
-        if section.has(key) {
-            section.wrong(key, otherwise);
-        } else {
-            section.missing(key);
-        }
-        return None;
-    }
-    Some(sections)
-}
-
-fn read_tokens(section: &mut Section<'_>) -> Option<BTreeMap<Address, Token>> {
-    let sections = some_tables(section, "tokens", "at least one token must be listed")?;
-    let (mut tokens, mut symbols, mut whole) = (BTreeMap::new(), BTreeSet::new(), true);
-    for mut inner in sections {
-        let token = read_token(&mut inner);
-        if let Some(token) = token {
-            if !symbols.insert(token.symbol.clone()) {
-                inner.wrong("symbol", format!("{:?} is listed twice on this network", token.symbol));
-                whole = false;
-            }
-            if tokens.contains_key(&token.contract) {
-                inner.wrong("contract", "is listed twice on this network");
-                whole = false;
-            }
-            tokens.insert(token.contract, token);
-        } else {
-            whole = false;
-        }
-        inner.finish();
-    }
-    whole.then_some(tokens)
-}
-
-fn read_token(section: &mut Section<'_>) -> Option<Token> {
-    let symbol = section.text("symbol").and_then(|symbol| section.judged("symbol", check_symbol(symbol)));
-    let contract = section.text("contract");
-    let contract = contract.and_then(|text| section.judged("contract", Address::parse(Family::Evm, text)));
-    let decimals = section.small::<u8>("decimals", 0..=u64::from(DECIMALS_MAX)).and_then(Decimals::new);
-    let minimum = section.maybe_text("minimum");
-    let decimals = decimals?;
-    let minimum = match minimum? {
-        None => Some(TokenAmount::ZERO),
-        Some(text) => section.judged("minimum", TokenAmount::parse_decimal(text, decimals)),
-    };
-    Some(Token { contract: contract?, symbol: symbol?, decimals, minimum: minimum? })
-}
-
-fn check_symbol(text: &str) -> Result<String, &'static str> {
-    let fits = (1..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if fits { Ok(text.to_owned()) } else { Err("must be 1 to 16 characters of A-Z, a-z, 0-9, '.', '_' and '-'") }
-}
-
-fn read_endpoints(section: &mut Section<'_>, defaults: Option<EndpointDefaults>) -> Option<Vec<EndpointConfig>> {
-    let sections = some_tables(section, "endpoints", "at least one endpoint must be configured")?;
-    let names: Vec<Option<String>> = sections.iter().map(Section::name).collect();
-    let mut whole = true;
-    for (at, inner) in sections.iter().enumerate() {
-        if names[at].is_some() && names[..at].contains(&names[at]) {
-            inner.wrong("name", "another endpoint of this network has this name");
-            whole = false;
-        }
-    }
-    let read: Vec<Option<EndpointConfig>> =
-        sections.into_iter().map(|inner| EndpointConfig::read(inner, defaults)).collect();
-    let read: Option<Vec<EndpointConfig>> = read.into_iter().collect();
-    read.filter(|_| whole)
 }

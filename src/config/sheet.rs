@@ -32,7 +32,7 @@ impl Sheet {
 
     /// The whole tree.
     pub(super) fn root(&self) -> Section<'_> {
-        Section { sheet: self, path: String::new(), pattern: String::new(), table: self.layers.root(), known: vec![] }
+        Section::of(self, String::new(), String::new(), self.layers.root())
     }
 
     /// Something an operator should know at every start.
@@ -58,9 +58,15 @@ pub(super) struct Section<'a> {
     pattern: String,
     table: &'a Dict,
     known: Vec<&'static str>,
+    /// Keys that are said nothing more about: they belong elsewhere, or nobody can tell.
+    passed: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
+    fn of(sheet: &'a Sheet, path: String, pattern: String, table: &'a Dict) -> Self {
+        Self { sheet, path, pattern, table, known: vec![], passed: vec![] }
+    }
+
     fn path_to(&self, key: &str) -> String {
         match (self.path.as_str(), key) {
             ("", _) => key.to_owned(),
@@ -102,6 +108,19 @@ impl<'a> Section<'a> {
     /// Makes `key` known without reading it.
     pub(super) fn note(&mut self, key: &'static str) {
         self.value(key);
+    }
+
+    /// Lets `keys` stand unread.
+    pub(super) fn pass(&mut self, keys: &[&'static str]) {
+        self.passed.extend(keys);
+    }
+
+    /// Refuses `keys`, which networks of the family `owner` have and this one, of the family `here`, has not.
+    pub(super) fn foreign(&mut self, keys: &[&'static str], owner: &str, here: &str) {
+        self.pass(keys);
+        for key in keys.iter().filter(|key| self.has(key)) {
+            self.wrong(key, format!("belongs to networks of the family \"{owner}\"; this one is \"{here}\""));
+        }
     }
 
     /// Whether `key` is written in any layer.
@@ -177,6 +196,19 @@ impl<'a> Section<'a> {
             self.wrong(key, format!("must be {}", all.join(" or ")));
         }
         found
+    }
+
+    /// [`Section::one_of`]. `Some(None)`: not written.
+    pub(super) fn maybe_one_of<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Option<Option<T>> {
+        if self.has(key) {
+            return self.one_of(key, words).map(Some);
+        }
+        self.note(key);
+        Some(None)
     }
 
     /// A whole number within `range`. `Some(None)`: not written.
@@ -290,9 +322,23 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A list of tables that must not be empty; `otherwise` says so.
+    pub(super) fn some_tables(&mut self, key: &'static str, otherwise: &str) -> Option<Vec<Section<'a>>> {
+        let sections = self.tables(key);
+        if sections.is_empty() {
+            if self.has(key) {
+                self.wrong(key, otherwise);
+            } else {
+                self.missing(key);
+            }
+            return None;
+        }
+        Some(sections)
+    }
+
     fn inner(&self, value: &'a Value, path: String, pattern: String) -> Option<Section<'a>> {
         match value {
-            Value::Dict(_, table) => Some(Section { sheet: self.sheet, path, pattern, table, known: vec![] }),
+            Value::Dict(_, table) => Some(Section::of(self.sheet, path, pattern, table)),
             Value::String(..)
             | Value::Char(..)
             | Value::Bool(..)
@@ -313,13 +359,15 @@ impl<'a> Section<'a> {
     /// Reports every key nobody asked for, a secret among them by name.
     pub(super) fn finish(self) {
         for (key, value) in self.table {
-            if self.known.contains(&key.as_str()) {
+            if self.known.contains(&key.as_str()) || self.passed.contains(&key.as_str()) {
                 continue;
             }
             let path = self.path_to(key);
             let place = self.sheet.layers.place_of(&key_path(&path), value.tag());
             if secret::names_a_secret(key) {
-                let help = self.known.iter().find(|known| known.ends_with("_file"));
+                let own = format!("{}_file", key.to_ascii_lowercase());
+                let help = self.known.iter().find(|known| **known == own);
+                let help = help.or_else(|| self.known.iter().find(|known| known.ends_with("_file")));
                 let help =
                     help.map(|known| format!("write it into a file of mode 0600 and name that file in `{known}`"));
                 self.sheet.report(place, &path, "a secret is never written into the configuration".to_owned(), help);

@@ -1,6 +1,7 @@
 //! One good file, and what becomes of it.
 
 mod shipped;
+mod tron;
 mod wrong;
 
 use std::{fs, os::unix::fs::PermissionsExt};
@@ -86,7 +87,7 @@ fn secrets_and_urls_are_never_quoted() {
     }
     let text = GOOD.replace("http://127.0.0.1:8545", "https://node.example:8443/v2/hunter2?key=hunter2");
     let config = load_text(&text, &[]).expect("a good file");
-    let url = &config.networks[0].endpoints[0].url;
+    let url = &config.networks[0].endpoints()[0].url;
     assert_eq!(url.to_string(), "https://node.example:8443");
     assert!(!format!("{config:?}").contains("hunter2"));
     assert_eq!(url.expose(), "https://node.example:8443/v2/hunter2?key=hunter2");
@@ -171,7 +172,7 @@ fn key_files_are_closed_whole_and_put_into_the_url() {
     assert!(problem(load_text(&absolute, &[])).contains("cannot stand in a URL"));
     write("s3cret\n", 0o600);
     let config = load_text(&absolute, &[]).expect("a closed file");
-    assert_eq!(config.networks[0].endpoints[0].url.expose(), "https://node.example/s3cret");
+    assert_eq!(config.networks[0].endpoints()[0].url.expose(), "https://node.example/s3cret");
     let http = absolute.replace("https://", "http://");
     assert!(problem(load_text(&http, &[])).contains("would send the key unencrypted"));
 
@@ -181,7 +182,7 @@ fn key_files_are_closed_whole_and_put_into_the_url() {
     fs::write(&file, text("node.key")).unwrap();
     let directory_variable = [(CREDENTIALS_VARIABLE, directory.path().to_str().unwrap())];
     let config = load(Some(&file), variables(&directory_variable).into_iter()).expect("a credential");
-    assert_eq!(config.networks[0].endpoints[0].url.expose(), "https://node.example/s3cret");
+    assert_eq!(config.networks[0].endpoints()[0].url.expose(), "https://node.example/s3cret");
     assert!(check(Some(&file), std::iter::empty()).is_ok(), "check-config reads no credentials");
     assert!(load(Some(&file), std::iter::empty()).is_err());
 }

@@ -298,3 +298,5 @@ fn settling_moves_a_row_along() {
     let sent_again = settle(&delivered, &attempt(2, Outcome::Gone), Millis(2000));
     assert_eq!(sent_again.state, NotificationState::Delivered(ended), "told is told");
 }
+
+mod tron;

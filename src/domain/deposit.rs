@@ -93,7 +93,7 @@ impl DepositState {
     /// Whether this step is legal.
     pub fn may_become(self, next: Self) -> bool {
         match self {
-            Self::Detected => matches!(next, Self::Confirmed | Self::Unmatched | Self::Orphaned),
+            Self::Detected => matches!(next, Self::Confirmed | Self::Finalized | Self::Unmatched | Self::Orphaned),
             Self::Confirmed => matches!(next, Self::Finalized | Self::Orphaned),
             Self::Unmatched => matches!(next, Self::Orphaned),
             Self::Orphaned => matches!(next, Self::Detected),
@@ -246,6 +246,12 @@ mod tests {
             id("tron-mainnet", Family::Tron, tron, "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", 0),
             "dep_37gw6pfa2nz4fnpwvxe6jei7mbxturbf"
         );
+        // The address and the hash of a TRON deposit enter its id as TRON writes them, however they were read.
+        for token in ["TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf", "41eca9bc828a3005b9a3b909f2cc5c2a54794de05f"] {
+            for tx in [tron.to_owned(), format!("0x{}", tron.to_uppercase())] {
+                assert_eq!(id("tron-nile", Family::Tron, &tx, token, 3), "dep_jj2rmjfiriidputypmy5aol4t7ugk7ec");
+            }
+        }
         assert_eq!(id("ethereum-mainnet", Family::Evm, evm, usdt, 0), "dep_4twhabzbdcvi5pcinf5u7mvgz7mpjdh6");
         assert_eq!(id("bsc-mainnet", Family::Evm, evm, usdt, 17), "dep_bik4j4t7comitqbl3co3jqledpw6aaxz");
     }
@@ -262,6 +268,7 @@ mod tests {
             legal,
             [
                 ("detected", "confirmed"),
+                ("detected", "finalized"),
                 ("detected", "unmatched"),
                 ("detected", "orphaned"),
                 ("confirmed", "finalized"),

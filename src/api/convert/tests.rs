@@ -8,6 +8,8 @@ use crate::domain::{Confirmations, FinalityPolicy, Threshold};
 const ALICE: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const USDT: &str = "0xdac17f958d2ee523a2206206994597c13d831ec7";
 const USDT_ON_TRON: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";
+const USDT_ON_NILE: &str = "TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf";
+const TESSA: &str = "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8";
 
 fn spec(name: &str, family: Family, tokens: &[(&str, &str, u8)]) -> NetworkSpec {
     let token = |&(contract, symbol, decimals): &(&str, &str, u8)| {
@@ -32,6 +34,7 @@ fn networks() -> Networks {
         spec("bsc-mainnet", Family::Evm, &[("0x55d398326f99059ff775485246999027b3197955", "USDT", 18)]),
         spec("polygon-mainnet", Family::Evm, &[("0xc2132d05d31c914a87c6611c10748aeb04b58e8f", "USDT", 6)]),
         spec("tron-mainnet", Family::Tron, &[(USDT_ON_TRON, "USDT", 6)]),
+        spec("tron-nile", Family::Tron, &[(USDT_ON_NILE, "USDT", 6)]),
     ]
     .into_iter()
     .map(|spec| (spec.id.clone(), spec))
@@ -85,7 +88,7 @@ fn bad_input_is_refused_by_field_and_reason() {
         (|r| r.networks.push("ethereum-mainnet".into()), "networks[1]", "NETWORK_TWICE"),
         (|r| r.networks.clear(), "networks", "NETWORKS_COUNT"),
         (|r| r.networks = vec!["ethereum-mainnet".into(); 9], "networks", "NETWORKS_COUNT"),
-        (|r| r.networks.push("tron-mainnet".into()), "networks", "NETWORKS_MIXED"),
+        (|r| r.networks.push("tron-mainnet".into()), "networks[1]", "NETWORKS_MIXED"),
         (|r| r.token = "DOGE".into(), "token", "UNKNOWN_TOKEN"),
         (|r| r.token = String::new(), "token", "UNKNOWN_TOKEN"),
         (|r| r.token = "usdt".into(), "token", "UNKNOWN_TOKEN"),
@@ -123,15 +126,106 @@ fn a_good_order_is_taken_as_it_is() {
     assert_eq!(order.username, None);
     assert_eq!(order.lines.len(), 2);
     assert_ne!(order.lines[0].1, order.lines[1].1, "each network has its own contract");
+}
 
-    let on_tron = v1::RegisterOrderRequest {
-        networks: vec!["tron-mainnet".into()],
-        address: "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8".into(),
-        token: USDT_ON_TRON.into(),
-        amount: Some(Amount::AmountBaseUnits("1".into())),
-        ..good()
+fn on(networks: &[&str], address: &str) -> v1::RegisterOrderRequest {
+    let networks = networks.iter().map(ToString::to_string).collect();
+    v1::RegisterOrderRequest { networks, address: address.into(), ..good() }
+}
+
+#[test]
+fn an_order_on_two_tron_networks_takes_either_form_of_the_address() {
+    let tessa = Address::parse(Family::Tron, TESSA).unwrap();
+    let hex = format!("41{}", hex::encode(tessa.0));
+    for address in [TESSA, &hex, &hex.to_uppercase()] {
+        let request = on(&["tron-mainnet", "tron-nile"], address);
+        let mut form = Form::default();
+        let order = form.order(&networks(), &request).unwrap();
+        form.finish().unwrap();
+        assert_eq!(order.address, tessa, "{address}");
+        let contracts: Vec<_> = order.lines.iter().map(|(_, contract)| contract.text(Family::Tron)).collect();
+        assert_eq!(contracts, [USDT_ON_TRON, USDT_ON_NILE]);
+    }
+    let by_contract = v1::RegisterOrderRequest { token: USDT_ON_TRON.into(), ..on(&["tron-mainnet"], TESSA) };
+    assert!(Form::default().order(&networks(), &by_contract).is_some());
+}
+
+/// The one field refused of an order on `named` at `address`: its path, the reason, the text.
+fn refused(named: &[&str], address: &str) -> (String, String, String) {
+    let mut form = Form::default();
+    assert_eq!(form.order(&networks(), &on(named, address)), None, "{named:?} {address}");
+    let [bad] = &form.violations[..] else { panic!("{named:?} {address}: {:?}", form.violations) };
+    (bad.field.clone(), bad.reason.clone(), bad.text.clone())
+}
+
+#[test]
+fn an_address_that_cannot_be_paid_is_refused_with_its_network_and_what_to_write() {
+    let tron = |looks: &str| {
+        let form = "expected T and 33 more base58 characters, or 41 and 40 hex digits";
+        format!("tron-mainnet: not a TRON address: {looks}{form}")
     };
-    assert!(Form::default().order(&networks(), &on_tron).is_some());
+    let evm = "ethereum-mainnet: not an EVM address: this looks like a TRON address; expected 0x and 40 hex digits";
+    let checksum = "tron-mainnet: the address checksum does not hold: a character is wrong";
+    let zero = "tron-mainnet: the zero address cannot receive payments";
+    let token = "is the contract of a token on tron-mainnet, not an account";
+    let hex = |text| hex::encode(Address::parse(Family::Tron, text).unwrap().0);
+    let (on_tron, on_both) = (["tron-mainnet"], ["tron-nile", "tron-mainnet"]);
+    let lower_case = tron("its case was changed: case counts; ");
+    for (named, address, reason, text) in [
+        (&on_tron[..], ALICE.to_owned(), "ADDRESS_FORM", tron("this looks like an EVM address; ")),
+        (&on_tron, TESSA.to_lowercase(), "ADDRESS_FORM", lower_case),
+        (&on_tron, TESSA.replacen('R', "r", 1), "ADDRESS_CHECKSUM", checksum.to_owned()),
+        (&on_tron, "x".repeat(65), "ADDRESS_FORM", "tron-mainnet: is too long for an address".to_owned()),
+        (&["ethereum-mainnet", "polygon-mainnet"], TESSA.to_owned(), "ADDRESS_FORM", evm.to_owned()),
+        (&["ethereum-mainnet"], format!("41{}", hex(TESSA)), "ADDRESS_FORM", evm.to_owned()),
+        (&on_tron, format!("41{}", "0".repeat(40)), "ADDRESS_ZERO", zero.to_owned()),
+        (&on_both, USDT_ON_TRON.to_owned(), "ADDRESS_IS_TOKEN", token.to_owned()),
+        (&on_tron, format!("41{}", hex(USDT_ON_TRON)), "ADDRESS_IS_TOKEN", token.to_owned()),
+    ] {
+        assert_eq!(refused(named, &address), ("address".into(), reason.into(), text), "{named:?} {address}");
+    }
+}
+
+#[test]
+fn of_networks_of_two_families_the_one_that_does_not_fit_the_address_is_named() {
+    let (tron, nile, ethereum) = ("tron-mainnet", "tron-nile", "ethereum-mainnet");
+    let no_tron = "tron-mainnet is a TRON network and ethereum-mainnet an EVM one";
+    let no_evm = "ethereum-mainnet is an EVM network and tron-mainnet a TRON one";
+    for (named, address, field, misfit) in [
+        (&[tron, ethereum][..], ALICE, "networks[0]", no_tron),
+        (&[ethereum, tron], ALICE, "networks[1]", no_tron),
+        (&[tron, nile, ethereum], TESSA, "networks[2]", no_evm),
+        // An address that tells nothing: the first network is what was meant.
+        (&[tron, ethereum], "nonsense", "networks[1]", no_evm),
+    ] {
+        let text = format!("{misfit}: no address is on both, register one order for each");
+        assert_eq!(refused(named, address), (field.into(), "NETWORKS_MIXED".into(), text), "{named:?} {address}");
+    }
+}
+
+#[test]
+fn watches_and_places_judge_addresses_as_orders_do() {
+    for (names, address, field, reason) in [
+        (vec!["tron-mainnet"], ALICE, "address", "ADDRESS_FORM"),
+        (vec!["tron-mainnet"], USDT_ON_TRON, "address", "ADDRESS_IS_TOKEN"),
+        (vec!["ethereum-mainnet"], USDT, "address", "ADDRESS_IS_TOKEN"),
+        (vec!["ethereum-mainnet", "tron-nile"], ALICE, "networks[1]", "NETWORKS_MIXED"),
+    ] {
+        let request = v1::WatchAddressRequest {
+            app_id: "shop".into(),
+            user_mark: String::new(),
+            address: address.into(),
+            networks: names.iter().map(ToString::to_string).collect(),
+        };
+        let mut form = Form::default();
+        assert_eq!(form.watch(&networks(), &request), None);
+        assert_eq!(form.finish().unwrap_err().refused(), [(field, reason)], "{names:?} {address}");
+    }
+    let mut form = Form::default();
+    assert_eq!(form.place(&networks(), "tron-nile", ALICE), None);
+    assert_eq!(form.finish().unwrap_err().refused(), [("address", "ADDRESS_FORM")]);
+    let place = Form::default().place(&networks(), "tron-nile", TESSA).unwrap();
+    assert_eq!(place.1.text(Family::Tron), TESSA);
 }
 
 #[test]

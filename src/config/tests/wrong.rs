@@ -5,7 +5,6 @@ use super::*;
 /// Key of the line that is replaced, what stands there instead, the one error.
 const WRONG_LINES: &[(&str, &str, &str)] = &[
     ("family", "family = \"evn\"", "f.toml:2:10: networks.main.family: must be \"evm\" or \"tron\""),
-    ("family", "family = \"tron\"", "f.toml:2:10: networks.main.family: TRON comes with a later release"),
     ("family", "family = 1", "f.toml:2:10: networks.main.family: must be text in quotes"),
     ("family", "", "f.toml:1:1: networks.main.family: must be set"),
     ("chain_id", "chain_id = 0", "f.toml:3:12: networks.main.chain_id: must be a whole number of at least 1"),
@@ -59,6 +58,22 @@ const WRONG_LINES: &[(&str, &str, &str)] = &[
         "confirmations = 12\nsecond_source = 1",
         "f.toml:6:17: networks.main.second_source: must be true or false",
     ),
+    (
+        "confirmations",
+        "confirmations = 12\nmode = \"solid\"",
+        "f.toml:6:8: networks.main.mode: belongs to networks of the family \"tron\"; this one is \"evm\"",
+    ),
+    (
+        "confirmations",
+        "confirmations = 12\nhead_stall_after_s = 86401",
+        "f.toml:6:22: networks.main.head_stall_after_s: must be a whole number from 0 to 86400",
+    ),
+    (
+        "confirmations",
+        "confirmations = 12\nfinality_stall_after_s = 3",
+        "f.toml:6:26: networks.main.finality_stall_after_s: must be above poll_interval_ms (3000): between two looks nothing is seen",
+    ),
+    ("confirmations", "", "f.toml:1:1: networks.main.confirmations: must be set"),
     ("confirmations", "confirmations = 12\nnonsense = true", "f.toml:6:1: networks.main.nonsense: unknown key"),
     (
         "symbol",
@@ -74,7 +89,8 @@ const WRONG_LINES: &[(&str, &str, &str)] = &[
     (
         "contract",
         "contract = \"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t\"",
-        "f.toml:9:12: networks.main.tokens[0].contract: not an EVM address: this looks like a TRON address",
+        "f.toml:9:12: networks.main.tokens[0].contract: not an EVM address: this looks like a TRON address; expected \
+         0x and 40 hex digits",
     ),
     (
         "decimals",
@@ -126,6 +142,11 @@ const WRONG_LINES: &[(&str, &str, &str)] = &[
         "url",
         "url = \"https://node.example\"\napi_key = \"k\"",
         "f.toml:16:1: networks.main.endpoints[0].api_key: a secret is never written into the configuration",
+    ),
+    (
+        "url",
+        "url = \"https://node.example\"\nconnections = 4",
+        "f.toml:16:15: networks.main.endpoints[0].connections: belongs to networks of the family \"tron\"; this one is \"evm\"",
     ),
     (
         "url",
