@@ -6,6 +6,7 @@ mod check_config;
 mod client;
 mod demo;
 mod deposit;
+mod devnet;
 mod exit;
 mod order;
 mod run;
@@ -20,6 +21,7 @@ pub use address::AddressCommand;
 pub use app::AppCommand;
 pub use client::{ClientArgs, PageArgs};
 pub use deposit::{DepositCommand, NetworkCommand};
+pub use devnet::DevnetArgs;
 pub use order::{OrderCommand, RegisterArgs};
 
 /// Watches token transfers and tells payment gateways, for certain, that money arrived.
@@ -47,6 +49,8 @@ pub enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Simulate an Ethereum and a TRON network on this machine, to try a configuration against
+    Devnet(DevnetArgs),
     /// Merchant integrations
     #[command(subcommand)]
     App(AppCommand),
@@ -78,6 +82,7 @@ pub async fn dispatch(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Run(file) => Box::pin(run::run(&file.config)).await,
         Command::Demo { keep } => Box::pin(demo::run(keep)).await,
+        Command::Devnet(networks) => Box::pin(devnet::run(networks, args.json)).await,
         Command::CheckConfig(file) => check_config::run(&file.config, args.json, variables()),
         Command::App(command) => app::run(command, args).await,
         Command::Order(command) => order::run(command, args).await,

@@ -1,8 +1,10 @@
 //! `depositd demo`: the whole path of a payment on this machine, in plain words.
 //!
-//! Two simulated nodes of one chain, the real daemon on a fresh store, a merchant that checks signatures; a payment
-//! that a reorg takes out and brings back. Nothing leaves 127.0.0.1.
+//! Two simulated networks with two nodes each, the real daemon on a fresh store, a merchant that checks signatures; an
+//! order on Ethereum and one on TRON, both paid, and both payments taken out by a reorg and brought back. Nothing leaves
+//! 127.0.0.1.
 
+mod chain;
 mod play;
 mod stage;
 
