@@ -7,9 +7,11 @@
 
 mod harness;
 
+mod catalogue;
 mod isolation;
 mod liars;
 mod orders;
 mod reorgs;
 mod restart;
 mod telling;
+mod tron;

@@ -6,6 +6,9 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+// The test runner ends a file that takes too long with this signal.
+process.once('SIGTERM', () => process.exit(143));
+
 /** Remembers `child` until it ends. */
 export function own(child) {
   running.add(child);

@@ -8,16 +8,23 @@ const table = (name, keys) =>
 /** The network every test watches. */
 export const NETWORK = 'local';
 
+/** What a network has unless a test says otherwise, by family. */
+const FAMILIES = {
+  evm: { chain_id: 31337, genesis: 'any', confirmations: 3, bloom: 'strict' },
+  tron: { confirmations: 'finalized' },
+};
+
 /**
  * Text of a configuration file. `dir` holds everything; `endpoints` are URLs or tables; `ports` are those of the
  * receivers; `network` and `store` override keys of theirs.
  */
-export function configText({ dir, pages, tcp, tokens = [], endpoints, money, ports, network = {}, store = {} }) {
+export function configText({
+  dir, pages, tcp, tokens = [], endpoints, money, ports, family = 'evm', network = {}, store = {},
+}) {
   const urls = Array.isArray(endpoints) ? endpoints : [endpoints];
   const lines = [
     ...table(`networks.${NETWORK}`, {
-      family: 'evm', chain_id: 31337, genesis: 'any', confirmations: 3, window_blocks: 128, poll_interval_ms: 100,
-      start: 'head', bloom: 'strict', retreat_after_ms: 300, ...network,
+      family, window_blocks: 128, poll_interval_ms: 100, start: 'head', retreat_after_ms: 300, ...FAMILIES[family], ...network,
     }),
     ...table(`[networks.${NETWORK}.tokens]`, { symbol: 'USDT', contract: money.token, decimals: money.decimals }),
     ...urls.flatMap((url, i) => table(`[networks.${NETWORK}.endpoints]`, { name: `node-${i + 1}`, ...(url.url ? url : { url }) })),

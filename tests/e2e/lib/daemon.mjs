@@ -102,6 +102,17 @@ export class Daemon {
     return networks.find((each) => each.network === NETWORK);
   }
 
+  /** The text of a page, `/metrics`. */
+  async page(path) {
+    return (await fetch(`http://${this.settings.pages}${path}`)).text();
+  }
+
+  /** The network's value of a metric; undefined if there is none. */
+  async metric(name) {
+    const line = (await this.page('/metrics')).split('\n').find((each) => each.startsWith(`${name}{network="${NETWORK}"`));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  }
+
   /** Waits until the block at `height` is committed and, with a hash, is that block. */
   reaches({ height, hash }, options) {
     return until(`block ${height}${hash ? ` ${hash}` : ''}`, async () => {

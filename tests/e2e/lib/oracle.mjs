@@ -14,9 +14,13 @@ function base32(bytes) {
   return text;
 }
 
-/** `dep_` and base32 of the first 20 bytes of SHA-256(network LF tx LF contract LF ordinal). */
+/**
+ * `dep_` and base32 of the first 20 bytes of SHA-256(network LF tx LF contract LF ordinal), the contract as its network
+ * writes it: lower-case hex, or base58check.
+ */
 export function depositId(network, tx, contract, ordinal) {
-  const named = [network, tx.toLowerCase(), contract.toLowerCase(), ordinal].join('\n');
+  const written = contract.startsWith('0x') ? contract.toLowerCase() : contract;
+  const named = [network, tx.toLowerCase(), written, ordinal].join('\n');
   return `dep_${base32(createHash('sha256').update(named).digest().subarray(0, 20))}`;
 }
 

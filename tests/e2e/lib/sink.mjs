@@ -86,7 +86,7 @@ export class Sink {
       });
       if (last.type !== 'deposit.confirmed') continue;
       const { address, amount, tx_hash: tx, log_ordinal: ordinal } = last.data;
-      standing.set(id, { to: address.toLowerCase(), amount: BigInt(amount), tx, ordinal });
+      standing.set(id, { to: address, amount: BigInt(amount), tx, ordinal });
     }
     return standing;
   }

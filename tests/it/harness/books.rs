@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use depositd::{
-    devnet::{Received, Sameness, Signature, TRANSFER_TOPIC},
-    domain::{Address, Family, Height},
+    devnet::{Log, Received, Sameness, Signature, TRANSFER_TOPIC},
+    domain::{Address, Family, Height, TokenAmount},
 };
 use serde_json::Value;
 
@@ -80,30 +80,40 @@ impl Books {
 /// Addresses that are watched, from which height on.
 pub type Watched = BTreeMap<Address, u64>;
 
-/// What must stand credited on a network: every transfer of the token to a watched address that is confirmed at the head.
-/// Read from the chain itself, by nothing of the daemon's.
+/// What must stand credited on a network: every transfer of the token to a watched address that is deep enough at the
+/// head, or below what is final. Read from the chain itself, by nothing of the daemon's.
 pub fn chain_says(net: &Net, watched: &Watched) -> BTreeMap<Key, Money> {
-    let ledger = net.ledger.lock();
+    let (ledger, family) = (net.ledger.lock(), net.plan.family());
     let head = ledger.head().at.height;
+    let last = match net.plan.confirmations {
+        Some(count) => (head.0 + 1).checked_sub(u64::from(count)).map(Height),
+        None => Some(ledger.finalized().at.height),
+    };
     let mut credits = BTreeMap::new();
-    for block in ledger.range(Height(0), head) {
+    for block in last.map(|last| ledger.range(Height(0), last)).unwrap_or_default() {
         let height = block.at.height.0;
-        let is_deep = head.0 + 1 - height >= u64::from(net.plan.confirmations);
-        for tx in block.txs.iter().filter(|_| is_deep) {
+        for tx in block.txs.iter().filter(|tx| tx.succeeded) {
             let logs = tx.logs.iter().filter(|log| log.address == TOKEN && log.topics.first() == Some(&TRANSFER_TOPIC));
             for (ordinal, log) in (0..).zip(logs) {
-                let Some(to) = log.topics.get(2).and_then(|word| word[12..].try_into().ok()).map(Address) else {
-                    continue;
-                };
-                let units = u64::from_be_bytes(log.data[24..].try_into().expect("eight bytes"));
-                if watched.get(&to).is_some_and(|from| *from <= height) && units > 0 {
-                    let key = (net.plan.slug.clone(), tx.hash.text(Family::Evm), ordinal);
-                    credits.insert(key, (to.text(Family::Evm), units.to_string()));
+                let Some((to, amount)) = paid(log, family) else { continue };
+                if watched.get(&to).is_some_and(|from| *from <= height) {
+                    let key = (net.plan.slug.clone(), tx.hash.text(family), ordinal);
+                    credits.insert(key, (to.text(family), amount.to_string()));
                 }
             }
         }
     }
     credits
+}
+
+/// Who is paid how much by a log, if it is a transfer of anything.
+fn paid(log: &Log, family: Family) -> Option<(Address, TokenAmount)> {
+    let ([_, _, to], Ok(amount)) = (log.topics.as_slice(), log.data.as_slice().try_into()) else { return None };
+    let (above, address) = to.split_at(12);
+    // Some contracts of TRON leave its prefix where zeros belong.
+    let is_address = above[..11] == [0; 11] && (above[11] == 0 || (above[11] == 0x41 && family == Family::Tron));
+    let amount = TokenAmount::from_bytes(amount);
+    (is_address && !amount.is_zero()).then(|| (Address(address.try_into().expect("twenty bytes")), amount))
 }
 
 impl World {

@@ -1,4 +1,4 @@
-//! A scripted day: 40 blocks, 30 payments, a few strangers, two reorgs that no confirmed payment notices.
+//! A scripted day: 40 blocks, 30 payments, a few strangers, two reorgs that no credited payment notices.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -54,6 +54,6 @@ pub async fn play(nets: &[Net]) {
         tokio::time::sleep(PACE).await;
     }
     for net in nets {
-        net.mine(15);
+        net.mine(net.plan.depth() + 12);
     }
 }

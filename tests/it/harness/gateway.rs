@@ -76,12 +76,20 @@ impl Gateway {
         Ok(answer.into_inner().order.expect("an answer holds an order"))
     }
 
+    /// How a network writes its addresses.
+    pub async fn family(&self, network: &str) -> Family {
+        match self.network(network).await.family() {
+            v1::NetworkFamily::Tron => Family::Tron,
+            v1::NetworkFamily::Evm | v1::NetworkFamily::Unspecified => Family::Evm,
+        }
+    }
+
     /// Watches an address of `app` for good; the first height covered.
     pub async fn watch(&self, app: &str, network: &str, address: Address) -> u64 {
         let request = v1::WatchAddressRequest {
             app_id: app.to_owned(),
             user_mark: "user-1".to_owned(),
-            address: address.display(Family::Evm),
+            address: address.display(self.family(network).await),
             networks: vec![network.to_owned()],
         };
         let answer = self.addresses().watch_address(request).await.expect("the watch").into_inner();

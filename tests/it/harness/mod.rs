@@ -3,6 +3,7 @@
 pub mod books;
 pub mod day;
 pub mod gateway;
+pub mod net;
 pub mod process;
 
 use std::{
@@ -20,8 +21,8 @@ use depositd::{
     app::{self, AppError, Process},
     chain::http::install_tls,
     config,
-    devnet::{DevNode, Ledger, LedgerHandle, LedgerSpec, Merchant, NodeOptions, SimToken, Trouble, Tx},
-    domain::{Address, Decimals, Family, TokenAmount},
+    devnet::Merchant,
+    domain::Address,
     metrics,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -30,6 +31,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::gateway::Gateway;
+pub use self::net::{Net, Plan};
 
 /// The simulated USDT, on every network.
 pub const TOKEN: Address = Address([0x11; 20]);
@@ -43,8 +45,6 @@ pub const KEY: [u8; 32] = [7; 32];
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Longest attempt to tell a merchant, in milliseconds.
 pub const NOTIFY_DEADLINE_MS: u64 = 12_000;
-/// Blocks mined before the daemon begins.
-const FIRST_BLOCKS: u64 = 20;
 
 /// A signing key as its owner keeps it.
 pub fn secret_text(key: &[u8]) -> String {
@@ -69,136 +69,6 @@ pub async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     while !holds().await {
         assert!(begun.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
         tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-}
-
-/// A network as a test wishes it.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub slug: String,
-    pub endpoints: Vec<&'static str>,
-    pub confirmations: u32,
-    pub window_blocks: u32,
-    /// Whether each endpoint has a chain of its own, equal at the beginning.
-    pub is_split: bool,
-    /// Further lines of its section of the configuration.
-    pub more: String,
-}
-
-impl Plan {
-    /// Two honest endpoints, 3 confirmations, a window of 64.
-    pub fn new(slug: &str) -> Self {
-        Self {
-            slug: slug.to_owned(),
-            endpoints: vec!["first", "second"],
-            confirmations: 3,
-            window_blocks: 64,
-            is_split: false,
-            more: String::new(),
-        }
-    }
-
-    pub fn endpoints(mut self, names: &[&'static str]) -> Self {
-        self.endpoints = names.to_vec();
-        self
-    }
-
-    pub fn window(mut self, blocks: u32) -> Self {
-        self.window_blocks = blocks;
-        self
-    }
-
-    pub fn split(mut self) -> Self {
-        self.is_split = true;
-        self
-    }
-
-    pub fn with(mut self, line: &str) -> Self {
-        self.more.push_str(line);
-        self.more.push('\n');
-        self
-    }
-}
-
-/// One network: its chain, and a node for each endpoint.
-#[derive(Debug)]
-pub struct Net {
-    pub plan: Plan,
-    /// The first endpoint's chain, and everybody's unless the plan says otherwise.
-    pub ledger: LedgerHandle,
-    /// The chain of each endpoint.
-    pub ledgers: Vec<LedgerHandle>,
-    pub nodes: Vec<DevNode>,
-    /// What the configuration says of it, where a test wants that to be wrong.
-    pub chain_id: u64,
-    pub decimals: u8,
-}
-
-impl Net {
-    async fn of(plan: Plan) -> Self {
-        let decimals = Decimals::new(6).expect("6 is within the limit");
-        let tokens = vec![SimToken { contract: TOKEN, symbol: "USDT".to_owned(), decimals }];
-        let mut ledger = Ledger::new(LedgerSpec { tokens, ..LedgerSpec::default() });
-        ledger.extend(FIRST_BLOCKS);
-        let chain_id = ledger.spec().chain_id;
-        let shared = LedgerHandle::new(ledger.clone());
-        let (mut ledgers, mut nodes) = (Vec::new(), Vec::new());
-        for place in 0..plan.endpoints.len() {
-            let is_own = plan.is_split && place > 0;
-            let handle = if is_own { LedgerHandle::new(ledger.clone()) } else { shared.clone() };
-            nodes.push(DevNode::start(handle.clone(), NodeOptions::default()).await.expect("a node"));
-            ledgers.push(handle);
-        }
-        Self { plan, ledger: shared, ledgers, nodes, chain_id, decimals: 6 }
-    }
-
-    /// Puts the endpoint of this name into trouble.
-    pub fn trouble(&self, endpoint: &str, trouble: Trouble) {
-        let at = self.plan.endpoints.iter().position(|name| *name == endpoint).expect("an endpoint of this name");
-        self.nodes[at].trouble.set(trouble);
-    }
-
-    /// Makes every endpoint honest and well again.
-    pub fn heal(&self) {
-        self.nodes.iter().for_each(|node| node.trouble.clear());
-    }
-
-    /// Somebody pays `to`; the next block holds it, and nothing else. The transaction, and its height.
-    pub fn pay(&self, to: Address, amount: u64) -> (Tx, u64) {
-        let mut ledger = self.ledger.lock();
-        let payment = ledger.transfer(TOKEN, PAYER, to, TokenAmount::of(amount));
-        let height = ledger.mine(vec![payment.clone()]).height.0;
-        (payment, height)
-    }
-
-    /// As many blocks as make what is in the newest block confirmed.
-    pub fn confirm(&self) {
-        self.mine(u64::from(self.plan.confirmations) - 1);
-    }
-
-    /// Empty blocks. Returns the head's height.
-    pub fn mine(&self, blocks: u64) -> u64 {
-        self.ledger.lock().extend(blocks).height.0
-    }
-
-    pub fn head(&self) -> u64 {
-        self.ledger.lock().head().at.height.0
-    }
-
-    fn section(&self) -> String {
-        let Plan { slug, endpoints, confirmations, window_blocks, more, .. } = &self.plan;
-        let (chain_id, decimals) = (self.chain_id, self.decimals);
-        let genesis = self.ledger.lock().genesis().hash;
-        let contract = TOKEN.text(Family::Evm);
-        let mut text = format!(
-            "[networks.{slug}]\nfamily = \"evm\"\nchain_id = {chain_id}\ngenesis = \"{genesis}\"\n\
-             confirmations = {confirmations}\nwindow_blocks = {window_blocks}\npoll_interval_ms = 100\n{more}\
-             [[networks.{slug}.tokens]]\nsymbol = \"USDT\"\ncontract = \"{contract}\"\ndecimals = {decimals}\n"
-        );
-        for (name, node) in endpoints.iter().zip(&self.nodes) {
-            write!(text, "[[networks.{slug}.endpoints]]\nname = \"{name}\"\nurl = \"{}\"\n", node.url).unwrap();
-        }
-        text
     }
 }
 
@@ -327,7 +197,11 @@ pub fn registry() -> PrometheusHandle {
 
 /// How often a metric was counted for the labels given, over all others.
 pub fn counted(name: &str, labels: &[(&str, &str)]) -> u64 {
-    let text = registry().render();
+    counted_in(&registry().render(), name, labels)
+}
+
+/// The same in what the registry held at some moment.
+pub fn counted_in(text: &str, name: &str, labels: &[(&str, &str)]) -> u64 {
     let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
     let lines = text.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
