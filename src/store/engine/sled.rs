@@ -12,10 +12,19 @@ use std::{
     ops::{ControlFlow, Range},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{Batch, Engine, EngineError, Visit};
 use crate::store::durable;
+
+/// What sled says while its lock is held.
+const LOCK_HELD: &str = "could not acquire lock";
+/// Longest wait for it.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A sled database with one tree.
 pub(in crate::store) struct SledEngine {
@@ -71,9 +80,19 @@ impl SledEngine {
     }
 }
 
+/// The directory has a lock of ours, taken before: sled's own can only be held by a handle of this process whose threads
+/// have not let go yet, so it is waited for.
 fn open_db(dir: &Path, cache_bytes: u64) -> Result<sled::Db, EngineError> {
     let config = sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(None);
-    guarded(|| config.open())
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match guarded(|| config.open()) {
+            Err(EngineError::Failed(why)) if why.contains(LOCK_HELD) && Instant::now() < until => {
+                thread::sleep(LOCK_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Files of the directory whose name passes.

@@ -168,6 +168,21 @@ fn an_older_copy_is_behind_its_witness() {
 }
 
 #[test]
+fn a_handle_of_this_process_that_is_still_letting_go_is_waited_for() {
+    let place = Place::new();
+    drop(place.open().unwrap());
+    let held = fs::File::open(place.dir().join("db")).unwrap();
+    // sled lets go of its lock in a thread of its own, now and then after its handle is gone.
+    while fs4::fs_std::FileExt::try_lock_exclusive(&held).is_ok_and(|locked| !locked) {}
+    let letting_go = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(held);
+    });
+    place.open().unwrap();
+    letting_go.join().unwrap();
+}
+
+#[test]
 fn a_store_ahead_of_its_witness_goes_on() {
     let place = Place::new();
     let mut store = place.open().unwrap();
