@@ -1,5 +1,8 @@
 //! The composition root: opens, loads, wires, starts in order, stops in order.
 
+mod desk;
+mod recheck;
+mod reload;
 mod wiring;
 
 use std::{
@@ -22,14 +25,16 @@ use crate::{
     },
     config::Config,
     domain::{StatusBoard, clock},
-    follow::{Follower, Stored},
+    follow::{FollowSettings, Follower, Stored},
     metrics::{Pages, serve_pages},
     notify::Notifier,
     service::{self, TurnBoard},
     store::{Reader, Store, StoreError},
     supervise::{Exit, Supervisor},
-    writer::{Core, LoadError, Loading, Writer, WriterHandle},
+    writer::{Core, LoadError, Loading, Writer, WriterHandle, handle::DUE_LEN_MAX},
 };
+use reload::Reloads;
+pub use reload::{Again, ReadAgain, Reloaded};
 
 /// A follower may wait so long for its endpoints before it counts as stuck: several deadlines in a row.
 const FOLLOWER_TURN_MAX: Duration = Duration::from_secs(300);
@@ -41,8 +46,6 @@ const PING_PAUSE: Duration = Duration::from_secs(3);
 const PATIENCE_PAUSE: Duration = Duration::from_secs(10);
 /// How long it shall wait from there.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Deposits taken up for verification at start, per network.
-const DUE_LEN_MAX: usize = 64;
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +112,8 @@ pub struct Process {
     pub registry: PrometheusHandle,
     /// Log lines dropped so far.
     pub log_dropped: Arc<AtomicU64>,
+    /// How the configuration is read again; `None`: it is not.
+    pub again: Option<Again>,
 }
 
 /// Everything that listens, bound before anything runs.
@@ -227,12 +232,13 @@ fn start(
     core: Core,
     pools: Vec<Arc<Pool<Node>>>,
     doors: Doors,
-    process: Process,
+    mut process: Process,
     failed: &Arc<OnceLock<String>>,
 ) -> Result<(), AppError> {
     let (board, turns) = (wiring::board(&config.networks, clock::now()), TurnBoard::default());
     let (writer, commands) = WriterHandle::new();
-    let reader = core.store().reader();
+    let (reader, specs) = (core.store().reader(), core.specs());
+    let (desk, recheck) = (desk::over(&pools), recheck::Pools::of(&pools));
     let followers: Vec<_> = config
         .networks
         .iter()
@@ -252,9 +258,15 @@ fn start(
     tasks.spawn_thread("writer", run_writer).map_err(AppError::Thread)?;
     let stop = tasks.stop().clone();
     for follower in followers {
+        let scanner = follower.back_scanner();
+        tasks.spawn(format!("{} back-scan", follower.network()), scanner.run(stop.child_token()));
         tasks.spawn(follower.network().to_string(), follower.run(stop.child_token()));
     }
     tasks.spawn("notifier", notifier.run(stop.child_token()));
+    if let Some(again) = process.again.take() {
+        let reloads = Reloads { config: config.clone(), again, writer: writer.clone(), specs: specs.clone() };
+        tasks.spawn("reload", reloads.run(stop.child_token()));
+    }
     let pages = pages(process, &board, &turns, &reader);
     tasks.spawn("pages", serve_pages(doors.pages, pages, stop.child_token()));
     tasks.spawn("writer ping", ping(writer.clone(), turns.clone(), stop.child_token()));
@@ -265,7 +277,7 @@ fn start(
             Ok::<_, String>(())
         }
     });
-    let deps = wiring::api_deps(config, reader, writer, board);
+    let deps = wiring::api_deps(config, reader, writer, board, specs, recheck, desk);
     tasks.spawn("api", api::serve(deps, doors.api, stop.child_token()));
     Ok(())
 }
@@ -289,7 +301,7 @@ fn follower(
         let turns = turns.clone();
         Box::new(move || turns.turn(&name))
     };
-    let settings = wiring::follow_settings(network);
+    let settings = FollowSettings { specs: core.specs(), ..wiring::follow_settings(network) };
     Follower::new(network.spec.clone(), settings, pool, writer.clone(), board.clone(), stored, turned)
 }
 

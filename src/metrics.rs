@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{Millis, NetworkState, NetworkStatus, StatusBoard, clock},
+    domain::{Millis, NetworkState, NetworkStatus, StatusBoard, WhyHeld, clock},
     service::TurnBoard,
 };
 
@@ -40,7 +40,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// Gauges: name and help.
-pub const GAUGES: [(&str, &str); 12] = [
+pub const GAUGES: [(&str, &str); 14] = [
     ("depositd_build_info", "Always 1; the labels say what runs."),
     ("depositd_network_head_height", "Height of the newest block the endpoints claim."),
     ("depositd_network_cursor_height", "Height of the last block whose effects are on disk."),
@@ -51,12 +51,17 @@ pub const GAUGES: [(&str, &str); 12] = [
     ("depositd_network_finalized_block_timestamp_seconds", "Time of the newest block the endpoints call final."),
     ("depositd_network_head_stalled", "1 while the newest block is older than head_stall_after_s."),
     ("depositd_network_finality_stalled", "1 while the newest final block is older than finality_stall_after_s."),
+    (
+        "depositd_credits_held",
+        "Deposits at their threshold that are not credited since endpoints do not agree, by why.",
+    ),
     ("depositd_network_halted", "1 while the network stands until a person decides."),
+    ("depositd_reconcile_differences", "Differences between chain and store the last comparison found."),
     ("depositd_task_turn_timestamp_seconds", "When the task last took a turn."),
 ];
 
 /// Counters: name and help.
-pub const COUNTERS: [(&str, &str); 11] = [
+pub const COUNTERS: [(&str, &str); 12] = [
     ("depositd_source_requests_total", "Requests to an endpoint by method and outcome."),
     ("depositd_source_doubts_total", "Answers of an endpoint that were not proved, by kind."),
     ("depositd_reorgs_total", "Times blocks left the chain."),
@@ -67,6 +72,7 @@ pub const COUNTERS: [(&str, &str); 11] = [
     ("depositd_delivery_attempts_total", "Attempts to tell a receiver by protocol, outcome and reason."),
     ("depositd_egress_blocked_total", "Attempts the egress guard refused, by reason."),
     ("depositd_grpc_requests_total", "Calls by service, method and code."),
+    ("depositd_reloads_total", "Times the configuration was read again, by outcome."),
     ("depositd_log_lines_dropped_total", "Log lines dropped because the output was too slow."),
 ];
 
@@ -207,12 +213,17 @@ fn line(text: &mut String, name: &str, outcome: Result<(), String>) {
 fn judge(status: &NetworkStatus, now: Millis) -> Result<(), String> {
     let conditions = status.conditions(now);
     match &status.state {
-        NetworkState::Following => match (conditions.head_stalled, conditions.finality_stalled) {
-            (true, true) => Err("following, but head and finality stalled".to_owned()),
-            (true, false) => Err("following, but head stalled".to_owned()),
-            (false, true) => Err("following, but finality stalled".to_owned()),
-            (false, false) => Ok(()),
-        },
+        NetworkState::Following => {
+            let stalled = match (conditions.head_stalled, conditions.finality_stalled) {
+                (true, true) => Some("head and finality stalled".to_owned()),
+                (true, false) => Some("head stalled".to_owned()),
+                (false, true) => Some("finality stalled".to_owned()),
+                (false, false) => None,
+            };
+            let held = conditions.credits_held.then(|| format!("credits held: {}", status.held.len()));
+            let wrong: Vec<String> = stalled.into_iter().chain(held).collect();
+            if wrong.is_empty() { Ok(()) } else { Err(format!("following, but {}", wrong.join(", "))) }
+        }
         NetworkState::Starting => Err("no endpoint has answered yet".to_owned()),
         NetworkState::CatchingUp => Err(format!("catching up, {} blocks behind", status.lag())),
         NetworkState::Waiting(why) | NetworkState::Halted(why) => Err(format!("{}: {why}", status.state.word())),
@@ -241,6 +252,10 @@ fn publish(network: &str, status: &NetworkStatus, now: Millis) {
     let conditions = status.conditions(now);
     gauge!("depositd_network_head_stalled", "network" => label()).set(flag(conditions.head_stalled));
     gauge!("depositd_network_finality_stalled", "network" => label()).set(flag(conditions.finality_stalled));
+    for why in WhyHeld::ALL {
+        let held = u64::try_from(status.held_for(why)).unwrap_or(u64::MAX);
+        gauge!("depositd_credits_held", "network" => label(), "why" => why.word()).set(number(held));
+    }
     let halted = matches!(status.state, NetworkState::Halted(_));
     gauge!("depositd_network_halted", "network" => label()).set(flag(halted));
 }

@@ -1,4 +1,4 @@
-//! What systemd is told: ready, stopping, status, and that every task still takes turns.
+//! What systemd is told: ready, reloading, stopping, status, and that every task still takes turns.
 //!
 //! The watchdog is fed only while every named task reported a turn within its own limit. Never from a timer alone, never
 //! from block progress: a dead node must not restart us.
@@ -88,6 +88,14 @@ pub fn ready(status: &str) -> io::Result<()> {
 /// As [`ready`].
 pub fn stopping(status: &str) -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))])
+}
+
+/// Says that the configuration is being read again; [`ready`] ends it.
+///
+/// # Errors
+/// As [`ready`]; the system's clock cannot be read.
+pub fn reloading() -> io::Result<()> {
+    sd_notify::notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?])
 }
 
 /// A line for `systemctl status`.

@@ -23,9 +23,15 @@ use crate::{
 const BUSY_TRIES_MAX: u32 = 40;
 
 impl Api {
-    fn watched(&self, holdings: &[Holding]) -> v1::WatchAddressResponse {
-        let addresses = holdings.iter().map(|holding| answer::holding(&self.0.networks, holding));
-        v1::WatchAddressResponse { addresses: addresses.collect() }
+    async fn watched(&self, holdings: &[Holding]) -> Result<v1::WatchAddressResponse, Problem> {
+        Ok(v1::WatchAddressResponse { addresses: self.address_answers(holdings).await? })
+    }
+
+    async fn address_answers(&self, holdings: &[Holding]) -> Result<Vec<v1::Address>, Problem> {
+        let networks = self.0.networks.now();
+        let mut addresses: Vec<_> = holdings.iter().map(|holding| answer::holding(&networks, holding)).collect();
+        self.show_address_scans(&mut addresses).await?;
+        Ok(addresses)
     }
 
     /// Checks requests, all of them before any is answered for. `prefix` names the fields of the n-th.
@@ -39,11 +45,19 @@ impl Api {
         let mut watches = Vec::with_capacity(requests.len());
         for (place, request) in requests.iter().enumerate() {
             form.at(prefix(place));
-            watches.extend(form.watch(&self.0.networks, request));
+            watches.extend(form.watch(&self.0.networks.now(), request));
         }
         form.finish()?;
         watches.iter().try_for_each(|watch| caller.must_see(&watch.app))?;
         Ok(watches)
+    }
+
+    /// An address, if the caller may know of it.
+    async fn seen_holding(&self, caller: &Caller, place: Option<Place>, name: &str) -> Result<Holding, Problem> {
+        let missing = || Problem::not_found("address", name);
+        let (network, address) = place.ok_or_else(missing)?;
+        let found = self.read(move |reader| reader.holding(&network, address)).await?;
+        found.filter(|holding| caller.sees(&holding.app)).ok_or_else(missing)
     }
 
     /// One address of a batch: a full queue is waited for.
@@ -71,7 +85,7 @@ impl AddressService for Api {
         let checked = self.check_watches(&caller, &[request.into_inner()], |_| String::new())?;
         let watch = checked.into_iter().next().ok_or_else(Problem::stopping)?;
         let holdings = self.0.writer.watch_address(watch).await.map_err(Problem::from)?;
-        Ok(Response::new(self.watched(&holdings)))
+        Ok(Response::new(self.watched(&holdings).await?))
     }
 
     async fn batch_watch_addresses(
@@ -85,9 +99,13 @@ impl AddressService for Api {
         let results = stream::iter(watches)
             .map(|watch| self.watch_patiently(watch))
             .buffered(BATCH_IN_FLIGHT)
-            .map(|outcome| {
-                let result = match outcome {
-                    Ok(holdings) => ItemResult::Watched(self.watched(&holdings)),
+            .then(|outcome| async {
+                let watched = match outcome {
+                    Ok(holdings) => self.watched(&holdings).await,
+                    Err(problem) => Err(problem),
+                };
+                let result = match watched {
+                    Ok(watched) => ItemResult::Watched(watched),
                     Err(problem) => ItemResult::Error(problem.item()),
                 };
                 v1::BatchWatchAddressesResult { result: Some(result) }
@@ -95,6 +113,20 @@ impl AddressService for Api {
             .collect()
             .await;
         Ok(Response::new(v1::BatchWatchAddressesResponse { results }))
+    }
+
+    async fn get_address(
+        &self,
+        request: Request<v1::GetAddressRequest>,
+    ) -> Result<Response<v1::GetAddressResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let mut form = Form::default();
+        let place = form.place(&self.0.networks.now(), &asked.network, &asked.address);
+        form.finish()?;
+        let holding = self.seen_holding(&caller, place, &asked.address).await?;
+        let address = self.address_answers(&[holding]).await?.into_iter().next();
+        Ok(Response::new(v1::GetAddressResponse { address }))
     }
 
     async fn list_addresses(
@@ -113,7 +145,7 @@ impl AddressService for Api {
         };
         let next_page_token = next.map(token).unwrap_or_default();
         Ok(Response::new(v1::ListAddressesResponse {
-            addresses: holdings.iter().map(|holding| answer::holding(&self.0.networks, holding)).collect(),
+            addresses: self.address_answers(&holdings).await?,
             next_page_token,
         }))
     }
@@ -126,14 +158,33 @@ impl AddressService for Api {
         let asked = request.into_inner();
         let mut form = Form::default();
         let app = form.app_id(&asked.app_id);
-        let place = form.place(&self.0.networks, &asked.network, &asked.address);
+        let place = form.place(&self.0.networks.now(), &asked.network, &asked.address);
         form.finish()?;
         let (app, (network, address)) = app.zip(place).ok_or_else(|| Problem::not_found("address", ""))?;
         if !caller.sees(&app) {
             return Err(Problem::not_found("address", &asked.address).into());
         }
         let holding = self.0.writer.unwatch_address(app, network, address).await.map_err(Problem::from)?;
-        Ok(Response::new(v1::UnwatchAddressResponse { address: Some(answer::holding(&self.0.networks, &holding)) }))
+        Ok(Response::new(v1::UnwatchAddressResponse {
+            address: Some(answer::holding(&self.0.networks.now(), &holding)),
+        }))
+    }
+
+    async fn release_address(
+        &self,
+        request: Request<v1::ReleaseAddressRequest>,
+    ) -> Result<Response<v1::ReleaseAddressResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let mut form = Form::default();
+        let place = form.place(&self.0.networks.now(), &asked.network, &asked.address);
+        let act = form.act(&caller, &asked.reason);
+        form.finish()?;
+        let Holding { network, address, .. } = self.seen_holding(&caller, place, &asked.address).await?;
+        let before = self.0.writer.release_address(network, address, act).await.map_err(Problem::from)?;
+        Ok(Response::new(v1::ReleaseAddressResponse {
+            address: Some(answer::holding(&self.0.networks.now(), &before)),
+        }))
     }
 }
 

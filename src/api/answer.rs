@@ -1,16 +1,19 @@
 //! From words of the domain to answers.
 
+mod order;
+
 use std::collections::BTreeMap;
 
 use prost_types::Timestamp as WireTime;
 
-use super::proto::v1;
+pub(super) use self::order::{Surroundings, order};
+use super::{govern::amount_policy, proto::v1};
 use crate::domain::{
     Address, App, BlockRef, Deposit, DepositState, Family, Holding, Millis, NetworkId, NetworkSpec, NetworkState,
-    NetworkStatus, Order, OrderState, Reason, Standing, Threshold, Timestamp, Token,
+    NetworkStatus, Reason, Since, Standing, Threshold, Timestamp, Token,
 };
 
-type Networks = BTreeMap<NetworkId, NetworkSpec>;
+pub(super) type Networks = BTreeMap<NetworkId, NetworkSpec>;
 
 /// An app, without its secrets.
 pub(super) fn app(app: &App) -> v1::App {
@@ -24,47 +27,15 @@ pub(super) fn app(app: &App) -> v1::App {
         notify_hosts: app.notify_hosts.clone(),
         secrets: secrets.collect(),
         create_time: Some(millis(app.created)),
-    }
-}
-
-/// An order.
-pub(super) fn order(networks: &Networks, order: &Order) -> v1::Order {
-    // All lines of an order are of one family, so one that is configured speaks for those that are not any more.
-    let known = order.lines.iter().find_map(|line| networks.get(&line.network)).map(|spec| spec.family);
-    let first_line = order.lines.first().map(|line| &line.network);
-    let family = known.or(first_line.map(|network| family_of(networks, network))).unwrap_or(Family::Evm);
-    let configured = |network: &NetworkId, contract: &Address| networks.get(network)?.tokens.get(contract);
-    let first = order.lines.iter().find_map(|line| configured(&line.network, &line.token));
-    let lines = order.lines.iter().map(|line| v1::OrderLine {
-        network: line.network.to_string(),
-        token: Some(token(configured(&line.network, &line.token), line.token, family)),
-        effective_from: line.effective_from.0,
-    });
-    let (state, paid_by) = match &order.state {
-        OrderState::Open => (v1::OrderState::Open, None),
-        OrderState::Paid(deposit) => (v1::OrderState::Paid, Some(deposit)),
-        OrderState::Reversed(deposit) => (v1::OrderState::Reversed, Some(deposit)),
-        OrderState::Cancelled => (v1::OrderState::Cancelled, None),
-    };
-    v1::Order {
-        app_id: order.app.to_string(),
-        order_id: order.id.to_string(),
-        user_mark: order.user_mark.as_str().to_owned(),
-        username: order.username.clone().unwrap_or_default(),
-        address: order.address.text(family),
-        lines: lines.collect(),
-        amount: order.expected.to_string(),
-        display_amount: first.map(|token| order.expected.decimal(token.decimals)).unwrap_or_default(),
-        notify_url: order.notify_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
-        state: state.into(),
-        paid_by: paid_by.map(|id| id.text(family)).unwrap_or_default(),
-        create_time: Some(millis(order.created)),
+        amount_policy: amount_policy(app.amount_policy).into(),
+        grace_seconds: app.grace_s,
     }
 }
 
 /// An address.
 pub(super) fn holding(networks: &Networks, holding: &Holding) -> v1::Address {
     v1::Address {
+        back_scan: None,
         network: holding.network.to_string(),
         address: holding.address.text(family_of(networks, &holding.network)),
         app_id: holding.app.to_string(),
@@ -72,6 +43,11 @@ pub(super) fn holding(networks: &Networks, holding: &Holding) -> v1::Address {
         standing_from: holding.standing.map(|watch| watch.effective_from.0),
         open_order_id: holding.open_order.as_ref().map(ToString::to_string).unwrap_or_default(),
         create_time: Some(millis(holding.created)),
+        last_order_id: holding.last_order.as_ref().map(ToString::to_string).unwrap_or_default(),
+        since: holding.standing.and_then(|watch| watch.since).map(|since| match since {
+            Since::Height(height) => v1::address::Since::FromBlock(height.0),
+            Since::Time(time) => v1::address::Since::FromTime(seconds(time)),
+        }),
     }
 }
 
@@ -79,11 +55,6 @@ pub(super) fn holding(networks: &Networks, holding: &Holding) -> v1::Address {
 pub(super) fn deposit(networks: &Networks, status: Option<&NetworkStatus>, deposit: &Deposit) -> v1::Deposit {
     let spec = networks.get(&deposit.id.network);
     let known = spec.and_then(|spec| spec.tokens.get(&deposit.id.token));
-    let cursor = status.and_then(|status| status.cursor);
-    let standing = cursor.filter(|_| deposit.state != DepositState::Orphaned).and_then(|cursor| {
-        let finalized = cursor.finalized.map(|block| block.height);
-        Standing::of(deposit.included_at.height, cursor.tip.height, finalized)
-    });
     v1::Deposit {
         deposit_id: deposit.text(),
         network: deposit.id.network.to_string(),
@@ -98,12 +69,29 @@ pub(super) fn deposit(networks: &Networks, status: Option<&NetworkStatus>, depos
         state: deposit_state(deposit.state).into(),
         reason: deposit_reason(deposit.reason).into(),
         version: deposit.version.0,
-        confirmations: standing.map_or(0, |standing| standing.confirmations.get()),
-        required: spec.map(|spec| required(spec.policy.threshold_for(deposit.amount))),
+        confirmations: confirmations(status, deposit),
+        required: spec.map(|spec| required_by(spec, deposit)),
         app_id: deposit.app.to_string(),
         user_mark: deposit.user_mark.as_str().to_owned(),
         order_id: deposit.order.as_ref().map(ToString::to_string).unwrap_or_default(),
+        hold: deposit.hold.as_ref().map(|act| v1::Hold {
+            by: act.by.clone(),
+            time: Some(millis(act.at)),
+            reason: act.why.clone(),
+        }),
     }
+}
+
+/// Blocks from its own to the last one read; 0 while it is orphaned.
+fn confirmations(status: Option<&NetworkStatus>, deposit: &Deposit) -> u32 {
+    let cursor = status.and_then(|status| status.cursor).filter(|_| deposit.state != DepositState::Orphaned);
+    let standing = cursor.and_then(|cursor| Standing::of(deposit.included_at.height, cursor.tip.height, None));
+    standing.map_or(0, |standing| standing.confirmations.get())
+}
+
+/// What a deposit of this network needs.
+fn required_by(spec: &NetworkSpec, deposit: &Deposit) -> v1::RequiredConfirmations {
+    required(spec.policy.need_for(deposit.id.token, &deposit.app, deposit.amount).threshold)
 }
 
 /// A network at `now`.
@@ -134,10 +122,14 @@ pub(super) fn network(spec: &NetworkSpec, status: &NetworkStatus, now: Millis) -
         head_final: status.head.and_then(|head| Some(block(head.finalized?, head.finalized_time, spec.family))),
         head_stalled: conditions.head_stalled,
         finality_stalled: conditions.finality_stalled,
+        rescan: None,
+        credits_held: if conditions.credits_held { u64::try_from(status.held.len()).unwrap_or(u64::MAX) } else { 0 },
     }
 }
 
-fn token(known: Option<&Token>, contract: Address, family: Family) -> v1::Token {
+/// A token, as configured or as it is named.
+/// A token; without its label and decimals if it is not configured.
+pub(super) fn token(known: Option<&Token>, contract: Address, family: Family) -> v1::Token {
     v1::Token {
         contract: contract.text(family),
         symbol: known.map(|token| token.symbol.clone()).unwrap_or_default(),
@@ -145,11 +137,13 @@ fn token(known: Option<&Token>, contract: Address, family: Family) -> v1::Token 
     }
 }
 
-fn block(block: BlockRef, time: Option<Timestamp>, family: Family) -> v1::Block {
+/// A block.
+pub(super) fn block(block: BlockRef, time: Option<Timestamp>, family: Family) -> v1::Block {
     v1::Block { height: block.height.0, hash: block.hash.text(family), time: time.map(seconds) }
 }
 
-fn required(threshold: Threshold) -> v1::RequiredConfirmations {
+/// What a deposit needs.
+pub(super) fn required(threshold: Threshold) -> v1::RequiredConfirmations {
     use v1::required_confirmations::Rule;
     let rule = match threshold {
         Threshold::Confirmations(needed) => Rule::Confirmations(needed.get()),
@@ -179,17 +173,20 @@ fn deposit_reason(reason: Reason) -> v1::DepositReason {
         Reason::BelowMinimum => v1::DepositReason::BelowMinimum,
         Reason::SelfTransfer => v1::DepositReason::SelfTransfer,
         Reason::Reversed => v1::DepositReason::Reversed,
+        Reason::Late => v1::DepositReason::Late,
+        Reason::Manual => v1::DepositReason::Manual,
     }
 }
 
 /// Rows do not say which family a network is of. One that left the configuration is known by its name: those that begin
 /// with `tron` are TRON networks.
-fn family_of(networks: &Networks, network: &NetworkId) -> Family {
+pub(super) fn family_of(networks: &Networks, network: &NetworkId) -> Family {
     let by_name = || if network.as_str().starts_with("tron") { Family::Tron } else { Family::Evm };
     networks.get(network).map_or_else(by_name, |spec| spec.family)
 }
 
-fn millis(at: Millis) -> WireTime {
+/// An instant.
+pub(super) fn millis(at: Millis) -> WireTime {
     let nanos = i32::try_from(at.0 % 1000 * 1_000_000).unwrap_or_default();
     WireTime { seconds: i64::try_from(at.0 / 1000).unwrap_or(i64::MAX), nanos }
 }

@@ -13,8 +13,8 @@ use super::{
     status::Problem,
 };
 use crate::{
-    domain::{App, AppId, NotifyUrl, Protocol, SigningKey, app::LiveKey, clock},
-    writer::handle::{Refusal, Rotation},
+    domain::{App, AppId, Protocol, SigningKey, app::LiveKey},
+    writer::handle::{AppUpdate, Refusal, Rotation},
 };
 
 /// Length of secrets we draw, in bytes.
@@ -22,11 +22,12 @@ const DRAWN_SECRET_BYTES: usize = 32;
 
 impl Api {
     /// What is there under this name, if it asks for the same; an error if it does not.
-    async fn same_app(&self, id: &AppId, url: &NotifyUrl, hosts: &[String]) -> Result<Option<App>, Problem> {
-        let name = id.clone();
+    async fn same_app(&self, new: &App) -> Result<Option<App>, Problem> {
+        let name = new.id.clone();
+        let content = |app: &App| (app.notify_url.clone(), app.notify_hosts.clone(), app.amount_policy, app.grace_s);
         match self.read(move |reader| reader.app(&name)).await? {
-            Some(app) if app.notify_url == *url && app.notify_hosts == hosts => Ok(Some(app)),
-            Some(_) => Err(Problem::already_exists("app", id.as_str())),
+            Some(app) if content(&app) == content(new) => Ok(Some(app)),
+            Some(_) => Err(Problem::already_exists("app", new.id.as_str())),
             None => Ok(None),
         }
     }
@@ -46,27 +47,32 @@ impl AppService for Api {
         let allowed = allowed_hosts(&asked.notify_url, &hosts);
         let url = form.notify_url(&self.0.url_check, &asked.notify_url, &allowed);
         let given = form.secret(&asked.secret);
+        let amount_policy = form.amount_policy(asked.amount_policy).unwrap_or_default();
+        let grace_s = form.grace_s(asked.grace_seconds);
+        let act = form.act_why_or_not(&caller, &asked.reason);
         form.finish()?;
-        let (id, url) = id.zip(url).ok_or_else(|| Problem::not_found("app", ""))?;
+        let (id, notify_url) = id.zip(url).ok_or_else(|| Problem::not_found("app", ""))?;
         caller.must_see(&id)?;
         let drawn = given.is_none();
-        if drawn && let Some(app) = self.same_app(&id, &url, &hosts).await? {
-            return Ok(Response::new(v1::CreateAppResponse { app: Some(answer::app(&app)), secret: String::new() }));
-        }
         let key = given.map_or_else(draw, Ok)?;
         let new = App {
-            id: id.clone(),
+            id,
             protocol: Protocol::StandardWebhooks,
-            notify_url: url.clone(),
-            notify_hosts: hosts.clone(),
+            notify_url,
+            notify_hosts: hosts,
             keys: vec![LiveKey { key: key.clone(), until: None }],
-            created: clock::now(),
+            amount_policy,
+            grace_s,
+            created: act.at,
         };
-        let (app, secret) = match self.0.writer.create_app(new).await {
+        if drawn && let Some(app) = self.same_app(&new).await? {
+            return Ok(Response::new(v1::CreateAppResponse { app: Some(answer::app(&app)), secret: String::new() }));
+        }
+        let (app, secret) = match self.0.writer.create_app(new.clone(), act).await {
             Ok(app) => (app, shown(drawn, &key)),
             // Two calls at once drew two secrets, and the other one was first.
             Err(refusal @ Refusal::AlreadyExists { .. }) if drawn => {
-                let there = self.same_app(&id, &url, &hosts).await?;
+                let there = self.same_app(&new).await?;
                 (there.ok_or_else(|| Problem::from(refusal))?, String::new())
             }
             Err(refusal) => return Err(Problem::from(refusal).into()),
@@ -95,6 +101,26 @@ impl AppService for Api {
         Ok(Response::new(v1::ListAppsResponse { apps: apps.iter().map(answer::app).collect(), next_page_token }))
     }
 
+    async fn update_app(
+        &self,
+        request: Request<v1::UpdateAppRequest>,
+    ) -> Result<Response<v1::UpdateAppResponse>, Status> {
+        let caller = caller_of(&request)?;
+        let asked = request.into_inner();
+        let mut form = Form::default();
+        let id = form.app_id(&asked.app_id);
+        let amount_policy = form.amount_policy(asked.amount_policy);
+        let grace_s = asked.grace_seconds.map(|seconds| form.grace_s(seconds));
+        let act = form.act(&caller, &asked.reason);
+        form.finish()?;
+        let id = id.ok_or_else(|| Problem::not_found("app", ""))?;
+        caller.must_see(&id)?;
+        let update = AppUpdate { app: id, amount_policy, grace_s };
+        let app = self.0.writer.update_app(update, act).await.map_err(Problem::from)?;
+        tracing::info!(app = %app.id, caller = caller.name(), "app updated");
+        Ok(Response::new(v1::UpdateAppResponse { app: Some(answer::app(&app)) }))
+    }
+
     async fn rotate_secret(
         &self,
         request: Request<v1::RotateSecretRequest>,
@@ -105,13 +131,14 @@ impl AppService for Api {
         let id = form.app_id(&asked.app_id);
         let given = form.secret(&asked.secret);
         let overlap_ms = form.overlap_ms(asked.overlap_seconds);
+        let act = form.act_why_or_not(&caller, &asked.reason);
         form.finish()?;
         let id = id.ok_or_else(|| Problem::not_found("app", ""))?;
         caller.must_see(&id)?;
         let drawn = given.is_none();
         let key = given.map_or_else(draw, Ok)?;
         let rotation = Rotation { app: id, key: key.clone(), overlap_ms };
-        let app = self.0.writer.rotate_secret(rotation).await.map_err(Problem::from)?;
+        let app = self.0.writer.rotate_secret(rotation, act).await.map_err(Problem::from)?;
         tracing::info!(app = %app.id, caller = caller.name(), fingerprint = key.fingerprint(), "secret rotated");
         Ok(Response::new(v1::RotateSecretResponse { app: Some(answer::app(&app)), secret: shown(drawn, &key) }))
     }

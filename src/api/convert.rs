@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
+mod rules;
+
+use self::rules::SinceAsked;
 use super::{
     notify_url::{UrlCheck, host_of},
     proto::v1::{self, register_order_request::Amount},
@@ -262,6 +265,7 @@ impl Form {
 
     /// An order, all but its URL.
     pub(super) fn order(&mut self, known: &Networks, request: &v1::RegisterOrderRequest) -> Option<NewOrder> {
+        let before = self.refused();
         let app = self.app_id(&request.app_id);
         let id = self.order_id(&request.order_id);
         let user_mark = self.mark("user_mark", &request.user_mark);
@@ -270,6 +274,12 @@ impl Form {
         let address = specs.as_ref().and_then(|specs| self.address(specs, &request.address));
         let token = specs.as_ref().and_then(|specs| self.token(specs, &request.token));
         let expected = self.amount(request.amount.as_ref(), token.as_ref().map(|(_, decimals)| *decimals));
+        let amount_policy = self.amount_policy(request.amount_policy);
+        let expires = self.expire_time(request.expire_time.as_ref());
+        let since = self.since(request.since.as_ref().map(SinceAsked::from));
+        if self.refused() > before {
+            return None;
+        }
         let username = username?.as_str().to_owned();
         let (tokens, _) = token?;
         Some(NewOrder {
@@ -281,20 +291,29 @@ impl Form {
             lines: specs?.iter().zip(tokens).map(|(spec, token)| (spec.id.clone(), token.contract)).collect(),
             expected: expected?,
             notify_url: None,
+            amount_policy,
+            expires,
+            since,
         })
     }
 
     /// A standing watch.
     pub(super) fn watch(&mut self, known: &Networks, request: &v1::WatchAddressRequest) -> Option<NewWatch> {
+        let before = self.refused();
         let app = self.app_id(&request.app_id);
         let user_mark = self.mark("user_mark", &request.user_mark);
         let specs = self.networks(known, &request.networks, &request.address);
         let address = specs.as_ref().and_then(|specs| self.address(specs, &request.address));
+        let since = self.since(request.since.as_ref().map(SinceAsked::from));
+        if self.refused() > before {
+            return None;
+        }
         Some(NewWatch {
             app: app?,
             user_mark: user_mark?,
             address: address?,
             networks: specs?.iter().map(|spec| spec.id.clone()).collect(),
+            since,
         })
     }
 

@@ -23,6 +23,7 @@ use tower::{Layer, Service};
 use super::{
     auth::{Caller, Keeper},
     status::Problem,
+    streams::StreamRoom,
 };
 use crate::domain::Scope;
 
@@ -57,14 +58,21 @@ pub(super) struct Rule {
     pub(super) service: &'static str,
     pub(super) method: &'static str,
     need: Need,
+    /// Whether its answers may go on for ever: it takes a place among the streams until it ends, and the deadline is
+    /// only for its beginning.
+    is_stream: bool,
 }
 
 const fn rule(service: &'static str, method: &'static str, need: Need) -> Rule {
-    Rule { service, method, need }
+    Rule { service, method, need, is_stream: false }
+}
+
+const fn stream(service: &'static str, method: &'static str, need: Need) -> Rule {
+    Rule { service, method, need, is_stream: true }
 }
 
 /// Every method there is. What is not here needs a caller and is answered as unimplemented.
-pub(super) const RULES: [Rule; 20] = [
+pub(super) const RULES: &[Rule] = &[
     rule("depositd.v1.OrderService", "RegisterOrder", Need::Scope(Scope::Orders)),
     rule("depositd.v1.OrderService", "BatchRegisterOrders", Need::Scope(Scope::Orders)),
     rule("depositd.v1.OrderService", "GetOrder", Need::Scope(Scope::Read)),
@@ -72,15 +80,36 @@ pub(super) const RULES: [Rule; 20] = [
     rule("depositd.v1.OrderService", "CancelOrder", Need::Scope(Scope::Orders)),
     rule("depositd.v1.AddressService", "WatchAddress", Need::Scope(Scope::Orders)),
     rule("depositd.v1.AddressService", "BatchWatchAddresses", Need::Scope(Scope::Orders)),
+    rule("depositd.v1.AddressService", "GetAddress", Need::Scope(Scope::Read)),
     rule("depositd.v1.AddressService", "ListAddresses", Need::Scope(Scope::Read)),
     rule("depositd.v1.AddressService", "UnwatchAddress", Need::Scope(Scope::Orders)),
+    rule("depositd.v1.AddressService", "ReleaseAddress", Need::Scope(Scope::Admin)),
     rule("depositd.v1.DepositService", "GetDeposit", Need::Scope(Scope::Read)),
     rule("depositd.v1.DepositService", "ListDeposits", Need::Scope(Scope::Read)),
+    rule("depositd.v1.DepositService", "HoldDeposit", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.DepositService", "ReleaseDeposit", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.DepositService", "BindDeposit", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.ExplainService", "ExplainTransaction", Need::Scope(Scope::Read)),
     rule("depositd.v1.NetworkService", "ListNetworks", Need::Scope(Scope::Read)),
+    rule("depositd.v1.NetworkService", "RescanNetwork", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.NetworkService", "ResumeNetwork", Need::Scope(Scope::Admin)),
     rule("depositd.v1.AppService", "CreateApp", Need::Scope(Scope::Admin)),
     rule("depositd.v1.AppService", "GetApp", Need::Scope(Scope::Read)),
     rule("depositd.v1.AppService", "ListApps", Need::Scope(Scope::Read)),
+    rule("depositd.v1.AppService", "UpdateApp", Need::Scope(Scope::Admin)),
     rule("depositd.v1.AppService", "RotateSecret", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.EventService", "ListEvents", Need::Scope(Scope::Read)),
+    stream("depositd.v1.EventService", "StreamEvents", Need::Scope(Scope::Read)),
+    stream("depositd.v1.ReconcileService", "Reconcile", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.PolicyService", "ShowPolicy", Need::Scope(Scope::Read)),
+    rule("depositd.v1.PolicyService", "SetPolicy", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.PolicyService", "ClearPolicy", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.AuditService", "ListAudit", Need::Scope(Scope::Read)),
+    stream("depositd.v1.AuditService", "ExportAudit", Need::Scope(Scope::Read)),
+    rule("depositd.v1.AuditService", "GetCheckpoint", Need::Scope(Scope::Read)),
+    stream("depositd.v1.RegistrationService", "Export", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.RegistrationService", "Import", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.RegistrationService", "FinishImport", Need::Scope(Scope::Admin)),
     rule("grpc.health.v1.Health", "Check", Need::Nothing),
     rule("grpc.health.v1.Health", "Watch", Need::Nothing),
     rule("grpc.reflection.v1.ServerReflection", "ServerReflectionInfo", Need::Caller),
@@ -113,6 +142,7 @@ pub(super) struct Door {
     keeper: Arc<Keeper>,
     room: Arc<Semaphore>,
     lobby: Arc<Semaphore>,
+    streams: StreamRoom,
 }
 
 impl Door {
@@ -124,19 +154,21 @@ impl Door {
             keeper: Arc::clone(&keeper),
             room: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
             lobby: Arc::new(Semaphore::new(ANONYMOUS_IN_FLIGHT_MAX)),
+            streams: StreamRoom::default(),
         };
         (door(Entrance::Unix), door(Entrance::Tcp))
     }
 
-    /// Decides before the body is read. The caller goes along with the request.
-    fn admit(&self, rule: &Rule, request: &mut Request<Body>) -> Result<OwnedSemaphorePermit, Problem> {
+    /// Decides before the body is read. The caller goes along with the request, and so does the place of a stream;
+    /// the place of any other call is given back here.
+    fn admit(&self, rule: &Rule, request: &mut Request<Body>) -> Result<Option<OwnedSemaphorePermit>, Problem> {
         let room = if rule.need == Need::Nothing { &self.lobby } else { &self.room };
         let room = Arc::clone(room).try_acquire_owned().map_err(|_| {
             Problem::new(Code::ResourceExhausted, "IN_FLIGHT_LIMIT", "too many calls at once")
                 .retry_after(IN_FLIGHT_PAUSE)
         })?;
         if rule.need == Need::Nothing {
-            return Ok(room);
+            return Ok(Some(room));
         }
         let caller = match self.entrance {
             Entrance::Unix => {
@@ -151,6 +183,12 @@ impl Door {
         if let Need::Scope(scope) = rule.need {
             caller.must_have(scope)?;
         }
+        let room = if rule.is_stream {
+            request.extensions_mut().insert(self.streams.enter(&caller.name(), room)?);
+            None
+        } else {
+            Some(room)
+        };
         request.extensions_mut().insert(caller);
         Ok(room)
     }
@@ -295,6 +333,7 @@ mod tests {
                 for method in &service.method {
                     let path = format!("/depositd.v1.{}/{}", service.name(), method.name());
                     assert!(matches!(rule_of(&path).need, Need::Scope(_)), "{path}");
+                    assert_eq!(rule_of(&path).is_stream, method.server_streaming(), "{path}");
                     named += 1;
                 }
             }

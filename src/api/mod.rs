@@ -7,39 +7,52 @@
 mod addresses;
 mod answer;
 mod apps;
+mod audit;
 mod auth;
 mod connect;
 mod convert;
 mod deposits;
+mod desk;
 mod door;
+mod events;
+mod explain;
+mod govern;
 mod listen;
 mod networks;
 mod notify_url;
 mod orders;
 mod page;
+mod policy;
 pub mod proto;
+pub mod recheck;
+mod reconcile;
+mod registrations;
+mod scans;
 mod server;
 mod status;
+mod streams;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{NetworkId, NetworkSpec, StatusBoard, TokenGrant},
+    domain::{SpecBoard, StatusBoard, TokenGrant},
     store::{Reader, StoreError},
     writer::handle::WriterHandle,
 };
 
 pub use connect::{Bearer, ConnectError, connect};
+pub use desk::{ChainDesk, Desk};
 pub use listen::{ApiError, Listeners};
 pub use notify_url::UrlCheck;
 pub use server::serve;
 
-use self::{page::Pager, status::Problem};
+use self::{page::Pager, recheck::RecheckDesk, status::Problem};
 
 /// What the services work with.
 pub struct ApiDeps {
@@ -48,13 +61,17 @@ pub struct ApiDeps {
     /// The way to change anything.
     pub writer: WriterHandle,
     /// The configured networks.
-    pub networks: Arc<BTreeMap<NetworkId, NetworkSpec>>,
+    pub networks: SpecBoard,
     /// What followers publish.
     pub board: StatusBoard,
     /// Decides which notify URLs may be registered.
     pub url_check: UrlCheck,
+    /// Asks the nodes when somebody wants a transaction explained.
+    pub desk: Desk,
     /// Who may call over TCP.
     pub tokens: Vec<TokenGrant>,
+    /// The way to what a single endpoint says, for comparisons.
+    pub recheck: Arc<dyn RecheckDesk>,
 }
 
 impl fmt::Debug for ApiDeps {
@@ -70,6 +87,9 @@ impl fmt::Debug for ApiDeps {
 /// away goes on: it keeps its place until it is over, and the others wait where they can still be called off.
 const READS_MAX: usize = 64;
 
+/// Explanations at once. Each asks the nodes a few questions, of which their providers may count every one.
+const EXPLANATIONS_MAX: usize = 4;
+
 /// All services; each file implements one of the generated traits.
 #[derive(Clone)]
 struct Api(Arc<Core>);
@@ -78,11 +98,18 @@ struct Api(Arc<Core>);
 struct Core {
     reader: Reader,
     writer: WriterHandle,
-    networks: Arc<BTreeMap<NetworkId, NetworkSpec>>,
+    networks: SpecBoard,
     board: StatusBoard,
     url_check: UrlCheck,
+    desk: Desk,
     pager: Pager,
     reads: Arc<Semaphore>,
+    recheck: Arc<dyn RecheckDesk>,
+    /// One comparison at a time.
+    rechecking: Arc<Semaphore>,
+    /// Ends streams.
+    stop: CancellationToken,
+    explanations: Arc<Semaphore>,
 }
 
 impl Api {

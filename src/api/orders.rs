@@ -15,7 +15,8 @@ use super::{
     status::Problem,
 };
 use crate::{
-    domain::{AppId, Order, OrderId},
+    domain::{AppId, Deposit, Millis, NetworkId, Order, OrderId, clock},
+    store::{Reader, StoreError},
     writer::handle::{NewOrder, Refusal},
 };
 
@@ -23,12 +24,52 @@ use crate::{
 pub(super) const BATCH_LEN_MAX: usize = 1000;
 /// Items of one batch that wait for the writer at the same time; well below its queue.
 pub(super) const BATCH_IN_FLIGHT: usize = 128;
+/// Deposits of one order that are looked at to say where it stands, beside the one that paid it.
+const DEPOSITS_MAX: usize = 100;
+/// The same for each order of a list.
+const LISTED_DEPOSITS_MAX: usize = 20;
 /// How often an item of a batch tries again when the writer is busy.
 const BUSY_TRIES_MAX: u32 = 40;
 
 impl Api {
-    fn order_answer(&self, order: &Order) -> Option<v1::Order> {
-        Some(answer::order(&self.0.networks, order))
+    /// Orders with their deposits as answers; `with_list`: the deposits are told too.
+    async fn order_answers(
+        &self,
+        orders: &[(Order, Vec<Deposit>)],
+        with_list: bool,
+    ) -> Result<Vec<v1::Order>, Problem> {
+        let mut answers = self.as_they_stand(orders, with_list);
+        self.show_order_scans(&mut answers).await?;
+        Ok(answers)
+    }
+
+    fn as_they_stand(&self, orders: &[(Order, Vec<Deposit>)], with_list: bool) -> Vec<v1::Order> {
+        let networks = self.0.networks.now();
+        let status = |network: &NetworkId| self.0.board.of(network);
+        let around = answer::Surroundings { networks: &networks, status: &status };
+        orders.iter().map(|(order, deposits)| answer::order(&around, order, deposits, with_list)).collect()
+    }
+
+    /// Orders that the writer answered with, as they stand. What `asked` made is new and has no deposits: only those
+    /// that were there before are looked at.
+    async fn standing(&self, orders: Vec<Order>, asked: Millis) -> Result<Vec<v1::Order>, Problem> {
+        if orders.iter().all(|order| asked <= order.created) {
+            let fresh: Vec<_> = orders.into_iter().map(|order| (order, Vec::new())).collect();
+            return self.order_answers(&fresh, false).await;
+        }
+        let look = move |reader: &Reader| {
+            let seen = |order: Order| {
+                let seen = reader.order_with_deposits(&order.app, &order.id, DEPOSITS_MAX)?;
+                Ok(seen.unwrap_or((order, Vec::new())))
+            };
+            orders.into_iter().map(seen).collect::<Result<Vec<_>, StoreError>>()
+        };
+        self.order_answers(&self.read(look).await?, false).await
+    }
+
+    /// The same for one.
+    async fn standing_one(&self, order: Order, asked: Millis) -> Result<Option<v1::Order>, Problem> {
+        Ok(self.standing(vec![order], asked).await?.into_iter().next())
     }
 
     /// The hosts orders of `app` may be told on; `None` if there is no such app.
@@ -51,7 +92,7 @@ impl Api {
         let mut missing = None;
         for (place, request) in requests.iter().enumerate() {
             form.at(prefix(place));
-            let parsed = form.order(&self.0.networks, request);
+            let parsed = form.order(&self.0.networks.now(), request);
             let Ok(app) = request.app_id.parse::<AppId>() else { continue };
             if !caller.sees(&app) {
                 missing = missing.or(Some(app));
@@ -109,34 +150,33 @@ impl OrderService for Api {
         &self,
         request: Request<v1::RegisterOrderRequest>,
     ) -> Result<Response<v1::RegisterOrderResponse>, Status> {
-        let caller = caller_of(&request)?;
+        let (caller, asked) = (caller_of(&request)?, clock::now());
         let checked = self.check_orders(&caller, &[request.into_inner()], |_| String::new()).await?;
         let order = checked.into_iter().next().ok_or_else(Problem::stopping)?;
         let order = self.0.writer.register_order(order).await.map_err(Problem::from)?;
-        Ok(Response::new(v1::RegisterOrderResponse { order: self.order_answer(&order) }))
+        Ok(Response::new(v1::RegisterOrderResponse { order: self.standing_one(order, asked).await? }))
     }
 
     async fn batch_register_orders(
         &self,
         request: Request<v1::BatchRegisterOrdersRequest>,
     ) -> Result<Response<v1::BatchRegisterOrdersResponse>, Status> {
-        let caller = caller_of(&request)?;
+        let (caller, asked) = (caller_of(&request)?, clock::now());
         let requests = request.into_inner().orders;
         batch_len("orders", requests.len())?;
         let orders = self.check_orders(&caller, &requests, |place| format!("orders[{place}].")).await?;
-        let results = stream::iter(orders)
-            .map(|order| self.register_patiently(order))
-            .buffered(BATCH_IN_FLIGHT)
-            .map(|outcome| {
-                let result = match outcome {
-                    Ok(order) => ItemResult::Order(answer::order(&self.0.networks, &order)),
-                    Err(problem) => ItemResult::Error(problem.item()),
-                };
-                v1::BatchRegisterOrdersResult { result: Some(result) }
-            })
-            .collect()
-            .await;
-        Ok(Response::new(v1::BatchRegisterOrdersResponse { results }))
+        let outcomes: Vec<_> =
+            stream::iter(orders).map(|order| self.register_patiently(order)).buffered(BATCH_IN_FLIGHT).collect().await;
+        let there: Vec<Order> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok().cloned()).collect();
+        let mut there = self.standing(there, asked).await?.into_iter();
+        let results = outcomes.into_iter().map(|outcome| {
+            let result = match outcome {
+                Ok(_) => there.next().map(ItemResult::Order),
+                Err(problem) => Some(ItemResult::Error(problem.item())),
+            };
+            v1::BatchRegisterOrdersResult { result }
+        });
+        Ok(Response::new(v1::BatchRegisterOrdersResponse { results: results.collect() }))
     }
 
     async fn get_order(&self, request: Request<v1::GetOrderRequest>) -> Result<Response<v1::GetOrderResponse>, Status> {
@@ -144,9 +184,9 @@ impl OrderService for Api {
         let asked = request.into_inner();
         let (app, id) = self.order_key(&caller, &asked.app_id, &asked.order_id)?;
         let name = id.clone();
-        let found = self.read(move |reader| reader.order(&app, &id)).await?;
-        let order = found.ok_or_else(|| Problem::not_found("order", name.as_str()))?;
-        Ok(Response::new(v1::GetOrderResponse { order: self.order_answer(&order) }))
+        let found = self.read(move |reader| reader.order_with_deposits(&app, &id, DEPOSITS_MAX)).await?;
+        let found = found.ok_or_else(|| Problem::not_found("order", name.as_str()))?;
+        Ok(Response::new(v1::GetOrderResponse { order: self.order_answers(&[found], true).await?.into_iter().next() }))
     }
 
     async fn list_orders(
@@ -160,23 +200,22 @@ impl OrderService for Api {
         let question = ["orders", asked.app_id.as_str()];
         let position = self.0.pager.position(&question, &asked.page_token)?;
         let after = position.and_then(|bytes| OrderId::parse(&String::from_utf8(bytes).ok()?).ok());
-        let mut orders = self.read(move |reader| reader.orders(&app, after.as_ref(), size + 1)).await?;
-        let next_page_token = self.0.pager.next(&question, &mut orders, size, |order| order.id.as_str().into());
-        Ok(Response::new(v1::ListOrdersResponse {
-            orders: orders.iter().map(|order| answer::order(&self.0.networks, order)).collect(),
-            next_page_token,
-        }))
+        let look =
+            move |reader: &Reader| reader.orders_with_deposits(&app, after.as_ref(), size + 1, LISTED_DEPOSITS_MAX);
+        let mut orders = self.read(look).await?;
+        let next_page_token = self.0.pager.next(&question, &mut orders, size, |(order, _)| order.id.as_str().into());
+        Ok(Response::new(v1::ListOrdersResponse { orders: self.order_answers(&orders, false).await?, next_page_token }))
     }
 
     async fn cancel_order(
         &self,
         request: Request<v1::CancelOrderRequest>,
     ) -> Result<Response<v1::CancelOrderResponse>, Status> {
-        let caller = caller_of(&request)?;
+        let (caller, now) = (caller_of(&request)?, clock::now());
         let asked = request.into_inner();
         let (app, id) = self.order_key(&caller, &asked.app_id, &asked.order_id)?;
         let order = self.0.writer.cancel_order(app, id).await.map_err(Problem::from)?;
-        Ok(Response::new(v1::CancelOrderResponse { order: self.order_answer(&order) }))
+        Ok(Response::new(v1::CancelOrderResponse { order: self.standing_one(order, now).await? }))
     }
 }
 

@@ -16,7 +16,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
-    Api, ApiDeps, Core, READS_MAX,
+    Api, ApiDeps, Core, EXPLANATIONS_MAX, READS_MAX,
     auth::Keeper,
     door::{Door, RULES},
     listen::{ApiError, CONNECTIONS_MAX, Listeners, with_room},
@@ -25,8 +25,11 @@ use super::{
         DESCRIPTORS,
         v1::{
             address_service_server::AddressServiceServer, app_service_server::AppServiceServer,
-            deposit_service_server::DepositServiceServer, network_service_server::NetworkServiceServer,
-            order_service_server::OrderServiceServer,
+            audit_service_server::AuditServiceServer, deposit_service_server::DepositServiceServer,
+            event_service_server::EventServiceServer, explain_service_server::ExplainServiceServer,
+            network_service_server::NetworkServiceServer, order_service_server::OrderServiceServer,
+            policy_service_server::PolicyServiceServer, reconcile_service_server::ReconcileServiceServer,
+            registration_service_server::RegistrationServiceServer,
         },
     },
 };
@@ -65,8 +68,13 @@ pub async fn serve(deps: ApiDeps, listeners: Listeners, stop: CancellationToken)
         networks: deps.networks,
         board: deps.board,
         url_check: deps.url_check,
+        desk: deps.desk,
         pager: Pager::new(key),
         reads: Arc::new(Semaphore::new(READS_MAX)),
+        recheck: deps.recheck,
+        rechecking: Arc::new(Semaphore::new(1)),
+        stop: stop.clone(),
+        explanations: Arc::new(Semaphore::new(EXPLANATIONS_MAX)),
     }));
     let health = HealthReporter::new();
     set_health(&health, ServingStatus::Serving).await;
@@ -119,8 +127,14 @@ fn routes(api: Api, health: &HealthReporter) -> Result<Routes, ApiError> {
     let routes = Routes::new(limited!(OrderServiceServer))
         .add_service(limited!(AddressServiceServer))
         .add_service(limited!(DepositServiceServer))
+        .add_service(limited!(ExplainServiceServer))
         .add_service(limited!(NetworkServiceServer))
         .add_service(limited!(AppServiceServer))
+        .add_service(limited!(EventServiceServer))
+        .add_service(limited!(ReconcileServiceServer))
+        .add_service(limited!(PolicyServiceServer))
+        .add_service(limited!(AuditServiceServer))
+        .add_service(limited!(RegistrationServiceServer))
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

@@ -14,6 +14,8 @@ pub(super) const DOMAIN: &str = "depositd";
 const VIOLATIONS_MAX: usize = 16;
 /// Longest text of one of them, in bytes: a request's own text, escaped, could be many times longer.
 const TEXT_BYTES_MAX: usize = 160;
+/// Longest message, in bytes: it travels in the same headers.
+const MESSAGE_BYTES_MAX: usize = 2048;
 /// What a client is told to wait for a network that has not been read yet.
 const NOT_READY_PAUSE: Duration = Duration::from_secs(5);
 
@@ -65,7 +67,7 @@ impl Problem {
     pub(super) fn fields(mut violations: Vec<Violation>) -> Self {
         let more = violations.len().saturating_sub(VIOLATIONS_MAX);
         violations.truncate(VIOLATIONS_MAX);
-        violations.iter_mut().for_each(|bad| clip(&mut bad.text));
+        violations.iter_mut().for_each(|bad| clip(&mut bad.text, TEXT_BYTES_MAX));
         let mut message = match violations.first() {
             Some(first) => format!("{}: {}", first.field, first.text),
             None => "the request is refused".to_owned(),
@@ -93,6 +95,8 @@ impl Problem {
             "deposit" => "DEPOSIT_NOT_FOUND",
             _ => "NOT_FOUND",
         };
+        let mut name = name.to_owned();
+        clip(&mut name, TEXT_BYTES_MAX);
         Self::new(Code::NotFound, reason, format!("{what} {name:?} does not exist")).with(what, name)
     }
 
@@ -171,10 +175,10 @@ impl Problem {
     }
 }
 
-/// Cuts a text beyond [`TEXT_BYTES_MAX`] and shows that it did.
-fn clip(text: &mut String) {
-    if text.len() > TEXT_BYTES_MAX {
-        let end = (0..=TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+/// Cuts a text beyond `most` bytes and shows that it did.
+fn clip(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }
@@ -182,7 +186,8 @@ fn clip(text: &mut String) {
 
 impl From<Problem> for Status {
     fn from(problem: Problem) -> Self {
-        let Inner { code, reason, message, metadata, violations, retry } = *problem.0;
+        let Inner { code, reason, mut message, metadata, violations, retry } = *problem.0;
+        clip(&mut message, MESSAGE_BYTES_MAX);
         let metadata: HashMap<String, String> = metadata.into_iter().collect();
         let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
         if !violations.is_empty() {
@@ -225,6 +230,13 @@ impl From<Refusal> for Problem {
             Refusal::PaymentSeen { order } => {
                 Self::new(Code::FailedPrecondition, "PAYMENT_SEEN", text).with("order", order.as_str())
             }
+            Refusal::ExpiryPassed { network, newest } => Self::new(Code::InvalidArgument, "EXPIRE_TIME_PASSED", text)
+                .with("network", network.as_str())
+                .with("newest_block_time", newest.to_string()),
+            Refusal::PolicyUnsound { network, .. } => {
+                Self::new(Code::InvalidArgument, "POLICY_UNSOUND", text).with("network", network.as_str())
+            }
+            Refusal::Precondition(_) => Self::new(Code::FailedPrecondition, "NOT_NOW", text),
             Refusal::Stale(_) => Self::new(Code::Aborted, "STALE", text),
             Refusal::TooDeep { network, .. } => {
                 Self::new(Code::FailedPrecondition, "REORG_TOO_DEEP", text).with("network", network.as_str())
@@ -263,6 +275,12 @@ mod tests {
             (Refusal::AlreadyExists { what: "order", name: name() }, Code::AlreadyExists, "ORDER_EXISTS"),
             (Refusal::AddressTaken { network: network() }, Code::FailedPrecondition, "ADDRESS_TAKEN"),
             (Refusal::AddressBusy { network: network() }, Code::FailedPrecondition, "ADDRESS_BUSY"),
+            (
+                Refusal::ExpiryPassed { network: network(), newest: crate::domain::Timestamp(7) },
+                Code::InvalidArgument,
+                "EXPIRE_TIME_PASSED",
+            ),
+            (Refusal::Precondition(name()), Code::FailedPrecondition, "NOT_NOW"),
             (Refusal::Stale(name()), Code::Aborted, "STALE"),
             (Refusal::Invalid(name()), Code::InvalidArgument, "BEYOND_LIMITS"),
         ] {
@@ -299,5 +317,13 @@ mod tests {
         assert!(status.details().len() < 6000, "{}", status.details().len());
         assert!(status.message().ends_with("(and 999 more)"), "{}", status.message());
         assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), VIOLATIONS_MAX);
+    }
+
+    #[test]
+    fn what_a_caller_wrote_is_not_repeated_at_any_length() {
+        let status = Status::from(Problem::not_found("network", &"n".repeat(1 << 20)));
+        assert!(status.message().len() + status.details().len() < 1000);
+        let unsound = Refusal::PolicyUnsound { network: "net".parse().unwrap(), problems: vec!["p".repeat(50); 1000] };
+        assert!(Status::from(Problem::from(unsound)).message().len() < 2100);
     }
 }

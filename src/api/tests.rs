@@ -1,5 +1,7 @@
 //! The API over real sockets and a real store, with a writer that does only what these tests need.
 
+mod explain;
+
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use sha2::{Digest, Sha256};
@@ -18,8 +20,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Address, Confirmations, Decimals, Family, FinalityPolicy, Height, Millis, NotifyUrl, Order, OrderLine,
-        OrderState, Scope, Threshold, Token, TokenAmount,
+        Address, Confirmations, Decimals, Family, Height, Millis, NetworkId, NetworkSpec, NotifyUrl, Order, OrderLine,
+        OrderState, Policy, Scope, Threshold, Token, TokenAmount,
     },
     store::{Store, StoreOptions},
     tracker::changeset::{Change, Changeset},
@@ -47,16 +49,18 @@ impl World {
         let deps = ApiDeps {
             reader: store.reader(),
             writer,
-            networks: Arc::new(networks()),
+            networks: SpecBoard::of(networks().into_values()),
             board: StatusBoard::default(),
             url_check: Arc::new(|url, _| {
                 let refused = || ("host_not_allowed".to_owned(), "the host is not allowed".to_owned());
                 url.starts_with("https://").then(|| NotifyUrl::checked(url.into())).flatten().ok_or_else(refused)
             }),
+            desk: Arc::new(explain::FakeDesk),
             tokens: vec![
                 grant("shop-token", &[Scope::Orders, Scope::Read], Some("shop")),
                 grant("reader-token", &[Scope::Read], None),
             ],
+            recheck: Arc::new(recheck::NobodyToAsk),
         };
         let path = dir.path().join("api.sock");
         let listeners = Listeners::bind(&path, Some("127.0.0.1:0".parse().unwrap())).await.unwrap();
@@ -94,7 +98,7 @@ fn networks() -> BTreeMap<NetworkId, NetworkSpec> {
         id: id.clone(),
         family: Family::Evm,
         tokens: BTreeMap::from([(contract, token)]),
-        policy: FinalityPolicy { threshold: Threshold::Confirmations(Confirmations(NonZeroU32::MIN)) },
+        policy: Policy::flat(Threshold::Confirmations(Confirmations(NonZeroU32::MIN))),
         window_blocks: 64,
     };
     BTreeMap::from([(id, spec)])
@@ -130,7 +134,7 @@ fn order(id: &str, amount: &str) -> v1::RegisterOrderRequest {
 async fn write(mut store: Store, mut commands: mpsc::Receiver<Command>) {
     while let Some(command) = commands.recv().await {
         match command {
-            Command::CreateApp { app, reply } => {
+            Command::CreateApp { app, reply, .. } => {
                 let there = store.reader().app(&app.id).unwrap();
                 let other = there.as_ref().is_some_and(|there| there.keys != app.keys);
                 if other {
@@ -141,11 +145,16 @@ async fn write(mut store: Store, mut commands: mpsc::Receiver<Command>) {
             }
             Command::RegisterOrder { order: new, reply } => {
                 let lines = new.lines.iter().map(|(network, token)| OrderLine {
+                    closed: false,
+                    since: None,
                     network: network.clone(),
                     token: *token,
                     effective_from: Height(11),
                 });
                 let order = Order {
+                    amount_policy: crate::domain::AmountPolicy::AcceptActual,
+                    expiry: None,
+                    own_amount_policy: None,
                     app: new.app,
                     id: new.id,
                     user_mark: new.user_mark,
@@ -166,6 +175,9 @@ async fn write(mut store: Store, mut commands: mpsc::Receiver<Command>) {
                     Some(there) => Err(Refusal::AlreadyExists { what: "order", name: there.id.to_string() }),
                 };
                 let _ = reply.send(answer);
+            }
+            Command::Explain { tx, view, reply, .. } => {
+                let _ = reply.send(Ok(explain::explanation(tx, *view)));
             }
             other => panic!("not expected here: {other:?}"),
         }
@@ -331,3 +343,5 @@ async fn sockets_in_the_way_are_told_apart() {
     assert!(matches!(Listeners::bind(&path, None).await, Err(ApiError::NotASocket(_))));
     assert!(matches!(connect("ftp://x").await, Err(ConnectError::Target(_))));
 }
+
+mod by_hand;

@@ -6,7 +6,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    api::{ApiDeps, UrlCheck},
+    api::{ApiDeps, Desk, UrlCheck, recheck::RecheckDesk},
     chain::{
         evm::{BloomMode, EvmSettings, EvmSource},
         http::{EndpointUrl, HttpSettings, HttpSetupError},
@@ -18,7 +18,7 @@ use crate::{
         Adapter, ApiKey, BlockIdCheck, BloomCheck, Config, EndpointConfig, EvmAdapter, EvmEndpoint, NetworkConfig,
         NodeUrl, ReadMode, Start, StoreConfig, TronAdapter, TronEndpoint,
     },
-    domain::{EgressPolicy, Millis, StatusBoard, egress::check_url},
+    domain::{EgressPolicy, Millis, SpecBoard, StatusBoard, egress::check_url},
     follow::FollowSettings,
     notify::NotifySettings,
     store::{Reader, StoreOptions},
@@ -187,15 +187,24 @@ pub(super) fn notify_settings(config: &Config) -> NotifySettings {
     }
 }
 
-pub(super) fn api_deps(config: &Config, reader: Reader, writer: WriterHandle, board: StatusBoard) -> ApiDeps {
-    let networks = config.networks.iter().map(|network| (network.spec.id.clone(), network.spec.clone()));
+pub(super) fn api_deps(
+    config: &Config,
+    reader: Reader,
+    writer: WriterHandle,
+    board: StatusBoard,
+    networks: SpecBoard,
+    recheck: Arc<dyn RecheckDesk>,
+    desk: Desk,
+) -> ApiDeps {
     ApiDeps {
         reader,
         writer,
-        networks: Arc::new(networks.collect()),
+        networks,
         board,
         url_check: url_check(config.egress.clone()),
+        desk,
         tokens: config.api.tokens.clone(),
+        recheck,
     }
 }
 

@@ -14,7 +14,10 @@ pub mod tron;
 
 use std::future::Future;
 
-use crate::domain::{Address, Block, BlockHash, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold};
+use crate::domain::{
+    Address, Block, BlockHash, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold, TokenAmount, TxHash,
+    TxView,
+};
 
 /// What a node is: compared with the configuration on connect, on reconnect and periodically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,4 +201,19 @@ pub trait ChainSource: Send + Sync + 'static {
 
     /// What the token's contract says about its decimals.
     fn decimals(&self, token: Address) -> impl Future<Output = Result<u8, SourceError>> + Send;
+
+    /// What it says of one transaction, to explain it. A source that keeps no transactions knows none.
+    fn inspect(&self, tx: TxHash) -> impl Future<Output = Result<TxView, SourceError>> + Send {
+        std::future::ready(Ok(TxView::unknown(tx, self.name())))
+    }
+}
+
+/// A source that also tells balances. They prove nothing, and nothing is decided by them: they are shown to people.
+pub trait BalanceSource: ChainSource {
+    /// How much of `token` the address has now, in base units, as the token's contract says.
+    fn balance(
+        &self,
+        token: Address,
+        address: Address,
+    ) -> impl Future<Output = Result<TokenAmount, SourceError>> + Send;
 }

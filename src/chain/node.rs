@@ -1,7 +1,7 @@
 //! One endpoint, whatever its network's family: what a network is read through once it is configured.
 
-use super::{ChainSource, Identity, SourceError, evm::EvmSource, tron::TronSource};
-use crate::domain::{Address, Block, Deposit, Evidence, Head, Header, Height, Threshold};
+use super::{BalanceSource, ChainSource, Identity, SourceError, evm::EvmSource, tron::TronSource};
+use crate::domain::{Address, Block, Deposit, Evidence, Head, Header, Height, Threshold, TokenAmount, TxHash, TxView};
 
 /// An endpoint of either family.
 #[derive(Debug)]
@@ -49,5 +49,15 @@ impl ChainSource for Node {
 
     async fn decimals(&self, token: Address) -> Result<u8, SourceError> {
         of_either!(self, source => source.decimals(token).await)
+    }
+
+    async fn inspect(&self, tx: TxHash) -> Result<TxView, SourceError> {
+        of_either!(self, source => source.inspect(tx).await)
+    }
+}
+
+impl BalanceSource for Node {
+    async fn balance(&self, token: Address, address: Address) -> Result<TokenAmount, SourceError> {
+        of_either!(self, source => source.balance(token, address).await)
     }
 }

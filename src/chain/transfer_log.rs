@@ -1,6 +1,6 @@
 //! What a `Transfer` log is on every network, and how the logs of a transaction are counted.
 
-use crate::domain::{Address, LogOrdinal, NetworkId};
+use crate::domain::{Address, LogOrdinal, NetworkId, explain::LogFlaw};
 
 /// Keccak-256 of `Transfer(address,address,uint256)`.
 pub(in crate::chain) const TRANSFER_TOPIC: [u8; 32] = [
@@ -40,4 +40,13 @@ pub(in crate::chain) fn next_ordinal(counts: &mut Vec<(Address, u32)>, token: Ad
     }
     counts.push((token, 0));
     LogOrdinal(0)
+}
+
+/// What makes a log malformed that begins as a transfer does, for those who want to know.
+pub(in crate::chain) fn flaw(topics: usize, is_one_word: bool) -> LogFlaw {
+    match (topics, is_one_word) {
+        (3, true) => LogFlaw::Address,
+        (3, false) => LogFlaw::Data,
+        (count, _) => LogFlaw::Topics(count),
+    }
 }

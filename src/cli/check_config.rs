@@ -57,6 +57,11 @@ mod tests {
         let file = directory.path().join("depositd.toml");
         let failure = run(&file, true, std::iter::empty()).unwrap_err();
         assert_eq!(failure.code, CONFIGURATION);
+        let falls =
+            include_str!("../../config/ethereum-mainnet.toml").replace("confirmations = 32", "confirmations = 11");
+        std::fs::write(&file, falls).unwrap();
+        let failure = run(&file, false, std::iter::empty()).unwrap_err();
+        assert!(failure.code == CONFIGURATION && failure.to_string().contains("from 10000 on only 11 confirmations"));
         for shipped in [
             include_str!("../../config/ethereum-mainnet.toml"),
             include_str!("../../config/local-devnet.toml"),

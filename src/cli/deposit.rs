@@ -1,15 +1,17 @@
-//! `depositd deposit …` and `depositd network …`: what was seen, and how far it has been read.
+//! `depositd deposit …`: what was seen.
 
 use clap::Subcommand;
 
 use crate::api::proto::v1::{
-    GetDepositRequest, ListDepositsRequest, ListNetworksRequest, deposit_service_client::DepositServiceClient,
-    network_service_client::NetworkServiceClient,
+    BindDepositRequest, Deposit, GetDepositRequest, HoldDepositRequest, ListDepositsRequest, ReleaseDepositRequest,
+    deposit_service_client::DepositServiceClient,
 };
 
 use super::{
+    by_hand::Sure,
     client::{ClientArgs, PageArgs},
     exit::{FAILURE, Failure},
+    explain,
     show::{self, Shown},
 };
 
@@ -20,6 +22,13 @@ pub enum DepositCommand {
     Get {
         /// Its id, dep_…
         deposit_id: String,
+    },
+    /// Say of each transfer in a transaction what was checked, what decided, and what is still missing
+    Explain {
+        /// The network
+        network: String,
+        /// The transaction's hash
+        tx_hash: String,
     },
     /// List an app's deposits, oldest first
     List {
@@ -32,22 +41,53 @@ pub enum DepositCommand {
         #[command(flatten)]
         page: PageArgs,
     },
-}
-
-/// What to do with networks.
-#[derive(Clone, Debug, Subcommand)]
-pub enum NetworkCommand {
-    /// List the configured networks and how far they have been read
-    List,
+    /// Hold a deposit back: it is not credited until it is released
+    Hold {
+        /// Its id, dep_…
+        deposit_id: String,
+        /// Why; kept in the audit log
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a hold
+    Release {
+        /// Its id, dep_…
+        deposit_id: String,
+        /// Why; kept in the audit log
+        #[arg(long)]
+        reason: String,
+    },
+    /// Credit an unmatched deposit to an order
+    Bind {
+        /// Its id, dep_…
+        deposit_id: String,
+        /// The order's app
+        app_id: String,
+        /// The merchant's id of the order
+        order_id: String,
+        /// Why, and that it is meant
+        #[command(flatten)]
+        sure: Sure,
+    },
 }
 
 pub(super) async fn run(command: DepositCommand, args: &ClientArgs) -> Result<(), Failure> {
     let mut client = DepositServiceClient::new(args.open().await?);
     let shown = match command {
+        DepositCommand::Explain { network, tx_hash } => return explain::run(network, tx_hash, args).await,
         DepositCommand::Get { deposit_id } => {
-            let answer = client.get_deposit(GetDepositRequest { deposit_id }).await?.into_inner().deposit;
-            let missing = || Failure::new(FAILURE, "the daemon's answer holds no deposit");
-            answer.as_ref().map(show::deposit).ok_or_else(missing)?
+            one(client.get_deposit(GetDepositRequest { deposit_id }).await?.into_inner().deposit)?
+        }
+        DepositCommand::Hold { deposit_id, reason } => {
+            one(client.hold_deposit(HoldDepositRequest { deposit_id, reason }).await?.into_inner().deposit)?
+        }
+        DepositCommand::Release { deposit_id, reason } => {
+            one(client.release_deposit(ReleaseDepositRequest { deposit_id, reason }).await?.into_inner().deposit)?
+        }
+        DepositCommand::Bind { deposit_id, app_id, order_id, sure } => {
+            let reason = sure.reason("the deposit is credited to the order")?;
+            let request = BindDepositRequest { deposit_id, app_id, order_id, reason };
+            one(client.bind_deposit(request).await?.into_inner().deposit)?
         }
         DepositCommand::List { app_id, order, page } => {
             let request =
@@ -62,11 +102,6 @@ pub(super) async fn run(command: DepositCommand, args: &ClientArgs) -> Result<()
     Ok(())
 }
 
-pub(super) async fn run_network(command: NetworkCommand, args: &ClientArgs) -> Result<(), Failure> {
-    let NetworkCommand::List = command;
-    let mut client = NetworkServiceClient::new(args.open().await?);
-    let answer = client.list_networks(ListNetworksRequest {}).await?.into_inner();
-    let networks = answer.networks.iter().map(show::network).collect();
-    Shown::list("networks", networks, show::NETWORK.to_vec(), None).print(args.json);
-    Ok(())
+fn one(deposit: Option<Deposit>) -> Result<Shown, Failure> {
+    deposit.as_ref().map(show::deposit).ok_or_else(|| Failure::new(FAILURE, "the daemon's answer holds no deposit"))
 }

@@ -2,13 +2,22 @@
 
 mod address;
 mod app;
+mod audit;
+mod by_hand;
 mod check_config;
 mod client;
 mod demo;
 mod deposit;
 mod devnet;
+mod event;
 mod exit;
+mod explain;
+mod network;
 mod order;
+mod policy;
+mod progress;
+mod reconcile;
+mod registrations;
 mod run;
 mod secret;
 mod show;
@@ -18,11 +27,19 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 pub use address::AddressCommand;
-pub use app::AppCommand;
+pub use app::{AmountWord, AppCommand};
+pub use audit::AuditCommand;
+pub use by_hand::{SinceArgs, Sure, TimeArg};
 pub use client::{ClientArgs, PageArgs};
-pub use deposit::{DepositCommand, NetworkCommand};
+pub use deposit::DepositCommand;
 pub use devnet::DevnetArgs;
-pub use order::{OrderCommand, RegisterArgs};
+pub use event::EventCommand;
+pub use network::NetworkCommand;
+pub use order::{OrderCommand, PolicyArg, RegisterArgs};
+pub use policy::{ActArgs, PolicyCommand, SetArgs};
+pub use reconcile::ReconcileArgs;
+
+pub use registrations::{ExportArgs, ImportArgs};
 
 /// Watches token transfers and tells payment gateways, for certain, that money arrived.
 #[derive(Debug, Parser)]
@@ -43,7 +60,7 @@ pub enum Command {
     Run(ConfigArgs),
     /// Check the configuration and report everything that is wrong with it
     CheckConfig(ConfigArgs),
-    /// Show the whole path of a payment on this machine, with a simulated network
+    /// Show the whole path of two payments on this machine, with simulated networks
     Demo {
         /// Leave everything running afterwards, and say how to play with it
         #[arg(long)]
@@ -66,6 +83,21 @@ pub enum Command {
     /// What is watched, and how far it has been read
     #[command(subcommand)]
     Network(NetworkCommand),
+    /// Everything merchants are told, in the order in which it was committed
+    #[command(subcommand)]
+    Event(EventCommand),
+    /// Compare the stored deposits with the chain; exit code 1 if they differ
+    Reconcile(ReconcileArgs),
+    /// When deposits are credited
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// The log of what people did
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Write everything that was registered into a file, while the daemon runs; secrets are not in it
+    Export(ExportArgs),
+    /// Bring back what an export holds; the same again is harmless
+    Import(ImportArgs),
 }
 
 /// Where the configuration is.
@@ -88,7 +120,13 @@ pub async fn dispatch(cli: Cli) -> ExitCode {
         Command::Order(command) => order::run(command, args).await,
         Command::Address(command) => address::run(command, args).await,
         Command::Deposit(command) => deposit::run(command, args).await,
-        Command::Network(command) => deposit::run_network(command, args).await,
+        Command::Event(command) => event::run(command, args).await,
+        Command::Reconcile(wish) => reconcile::run(wish, args).await,
+        Command::Policy(command) => policy::run(command, args).await,
+        Command::Audit(command) => audit::run(command, args).await,
+        Command::Network(command) => network::run(command, args).await,
+        Command::Export(what) => registrations::export(&what, args).await,
+        Command::Import(what) => registrations::import(&what, args).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -131,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_there_is_exit_69() {
         let args = ClientArgs { server: "unix:/nonexistent/api.sock".to_owned(), token_file: None, json: false };
-        let failure = deposit::run_network(NetworkCommand::List, &args).await.unwrap_err();
+        let failure = network::run(NetworkCommand::List, &args).await.unwrap_err();
         assert_eq!(failure.code, exit::UNREACHABLE);
     }
 }

@@ -1,14 +1,17 @@
 //! `depositd run`: configuration, log, metrics, signals, then the composition root.
 
-use std::{panic, path::Path};
+use std::{panic, path::Path, sync::Arc};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, oneshot},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{exit::Failure, show};
 use crate::{
-    app::{self, Process},
+    app::{self, Again, Process, Reloaded},
     config::{self, Config, LogFormat},
     metrics, store,
     store::StoreError,
@@ -24,7 +27,7 @@ const SOFTWARE: u8 = 70;
 pub(super) async fn run(file: &Path) -> Result<(), Failure> {
     let config = config::load(Some(file), super::variables()).map_err(|errors| Failure::new(CONFIG, errors.text()))?;
     end_on_panic();
-    serve(config).await
+    serve(config, file).await
 }
 
 /// A panic ends the process, on whichever thread: what else runs must not go on beside a task that is gone. While the
@@ -45,14 +48,19 @@ fn end_on_panic() {
     }));
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(config: Config, file: &Path) -> Result<(), Failure> {
     let journal = std::env::var("JOURNAL_STREAM").ok();
     let log = telemetry::install(format(config.log.format), &config.log.filter, journal.as_deref())
         .map_err(|error| Failure::new(CONFIG, format!("log: {error}")))?;
     let registry = metrics::install().map_err(|error| Failure::new(1, format!("metrics: {error}")))?;
     let stop = CancellationToken::new();
-    let signals = listen_for_signals(stop.clone()).map_err(|error| Failure::new(1, format!("signals: {error}")))?;
-    let process = Process { registry, log_dropped: log.dropped_count() };
+    // One that waits is enough: what is read then is what stands in the file then.
+    let (ask, asked) = mpsc::channel(1);
+    let signals = listen_for_signals(stop.clone(), ask);
+    let signals = signals.map_err(|error| Failure::new(1, format!("signals: {error}")))?;
+    let file = file.to_owned();
+    let again = Again { asked, read: Arc::new(move || config::load(Some(&file), super::variables())) };
+    let process = Process { registry, log_dropped: log.dropped_count(), again: Some(again) };
     let outcome = tokio::select! {
         biased;
         outcome = app::run(config, process, stop, || ()) => outcome,
@@ -76,17 +84,24 @@ fn format(format: LogFormat) -> telemetry::Format {
     }
 }
 
-/// SIGTERM and SIGINT stop politely; a second one ends the process at once.
+/// SIGTERM and SIGINT stop politely; a second one ends the process at once. SIGHUP reads the configuration again.
 fn listen_for_signals(
     stop: CancellationToken,
+    ask: mpsc::Sender<oneshot::Sender<Reloaded>>,
 ) -> std::io::Result<impl Future<Output = std::convert::Infallible> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hangup.recv() => {
+                    // The outcome shows in the log; the sender of a signal waits for nothing.
+                    drop(ask.try_send(oneshot::channel().0));
+                    continue;
+                }
             }
             if stop.is_cancelled() {
                 std::process::exit(1);
@@ -134,6 +149,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut store = Store::open(&options(dir.path()), |_| ()).unwrap();
         let holding = Holding {
+            last_order: None,
             network: "sim".parse().unwrap(),
             address: Address([1; 20]),
             app: "shop".parse().unwrap(),

@@ -9,10 +9,7 @@ use comfy_table::{Table, presets::NOTHING};
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{
-    api::proto::v1,
-    domain::{self},
-};
+use crate::{api::proto::v1, domain};
 
 /// Writes a line to stdout. A closed pipe is the reader's decision, not an error.
 pub(super) fn line(text: &str) {
@@ -26,7 +23,7 @@ pub(super) fn message(text: &str) {
 
 /// Text that came from elsewhere, as it may meet a terminal: control characters, and those that turn the direction of
 /// what stands beside them, are written out.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let show = |c: char| {
         let hidden = (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
@@ -74,7 +71,7 @@ impl Shown {
     }
 }
 
-fn table(header: Vec<&'static str>, rows: Vec<Vec<String>>) -> String {
+pub(super) fn table(header: Vec<&'static str>, rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     // One row is one line.
     let cell = |text: String| plain(&text).replace('\n', " ");
@@ -83,23 +80,24 @@ fn table(header: Vec<&'static str>, rows: Vec<Vec<String>>) -> String {
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-fn time(at: Option<&Timestamp>) -> Option<String> {
+/// RFC 3339, to the second.
+pub(super) fn time(at: Option<&Timestamp>) -> Option<String> {
     at.and_then(|at| u64::try_from(at.seconds).ok()).map(|seconds| domain::Timestamp(seconds).to_string())
 }
 
 /// `ORDER_STATE_OPEN` → `open`.
-fn word(name: &str, prefix: &str) -> String {
+pub(super) fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase()
 }
 
-fn token_json(token: Option<&v1::Token>) -> Value {
+pub(super) fn token_json(token: Option<&v1::Token>) -> Value {
     token.map_or(
         Value::Null,
         |token| json!({ "contract": token.contract, "symbol": token.symbol, "decimals": token.decimals }),
     )
 }
 
-fn block_json(block: Option<&v1::Block>) -> Value {
+pub(super) fn block_json(block: Option<&v1::Block>) -> Value {
     block.map_or(
         Value::Null,
         |block| json!({ "height": block.height, "hash": block.hash, "time": time(block.time.as_ref()) }),
@@ -107,7 +105,7 @@ fn block_json(block: Option<&v1::Block>) -> Value {
 }
 
 /// An amount with its token, for people.
-fn amount(shown: &str, base_units: &str, symbol: &str) -> String {
+pub(super) fn amount(shown: &str, base_units: &str, symbol: &str) -> String {
     if shown.is_empty() {
         format!("{base_units} base units")
     } else {
@@ -115,7 +113,7 @@ fn amount(shown: &str, base_units: &str, symbol: &str) -> String {
     }
 }
 
-pub(super) const APP: [&str; 4] = ["APP", "NOTIFY URL", "SECRETS", "CREATED"];
+pub(super) const APP: [&str; 6] = ["APP", "NOTIFY URL", "AMOUNTS", "GRACE", "SECRETS", "CREATED"];
 
 pub(super) fn app(app: &v1::App) -> Shown {
     let secrets: Vec<Value> = app
@@ -125,80 +123,41 @@ pub(super) fn app(app: &v1::App) -> Shown {
         .collect();
     let shown: Vec<&str> = app.secrets.iter().map(|secret| secret.fingerprint.as_str()).collect();
     let created = time(app.create_time.as_ref());
-    let row = vec![app.app_id.clone(), app.notify_url.clone(), shown.join(" "), created.clone().unwrap_or_default()];
+    let amount_policy = app.amount_policy().as_str_name();
+    let row = vec![
+        app.app_id.clone(),
+        app.notify_url.clone(),
+        word(amount_policy, "AMOUNT_POLICY_"),
+        format!("{} s", app.grace_seconds),
+        shown.join(" "),
+        created.clone().unwrap_or_default(),
+    ];
     let json = json!({
         "app_id": app.app_id, "notify_url": app.notify_url, "notify_hosts": app.notify_hosts, "secrets": secrets,
-        "create_time": created,
+        "create_time": created, "amount_policy": amount_policy, "grace_seconds": app.grace_seconds,
     });
     Shown { json, header: APP.to_vec(), rows: vec![row] }
-}
-
-pub(super) const ORDER: [&str; 7] = ["APP", "ORDER", "STATE", "AMOUNT", "ADDRESS", "NETWORKS", "PAID BY"];
-
-pub(super) fn order(order: &v1::Order) -> Shown {
-    let lines: Vec<Value> = order
-        .lines
-        .iter()
-        .map(|line| {
-            json!({ "network": line.network, "token": token_json(line.token.as_ref()),
-            "effective_from": line.effective_from })
-        })
-        .collect();
-    let networks: Vec<String> =
-        order.lines.iter().map(|line| format!("{} from {}", line.network, line.effective_from)).collect();
-    let symbol = order.lines.iter().find_map(|line| line.token.as_ref()).map_or("", |token| token.symbol.as_str());
-    let state = order.state().as_str_name();
-    let row = vec![
-        order.app_id.clone(),
-        order.order_id.clone(),
-        word(state, "ORDER_STATE_"),
-        amount(&order.display_amount, &order.amount, symbol),
-        order.address.clone(),
-        networks.join(", "),
-        order.paid_by.clone(),
-    ];
-    let json = json!({
-        "app_id": order.app_id, "order_id": order.order_id, "user_mark": order.user_mark, "username": order.username,
-        "address": order.address, "lines": lines, "amount": order.amount, "display_amount": order.display_amount,
-        "notify_url": order.notify_url, "state": state, "paid_by": order.paid_by,
-        "create_time": time(order.create_time.as_ref()),
-    });
-    Shown { json, header: ORDER.to_vec(), rows: vec![row] }
-}
-
-pub(super) const ADDRESS: [&str; 6] = ["NETWORK", "ADDRESS", "APP", "USER MARK", "STANDING FROM", "OPEN ORDER"];
-
-pub(super) fn address(address: &v1::Address) -> Shown {
-    let row = vec![
-        address.network.clone(),
-        address.address.clone(),
-        address.app_id.clone(),
-        address.user_mark.clone(),
-        address.standing_from.map(|height| height.to_string()).unwrap_or_default(),
-        address.open_order_id.clone(),
-    ];
-    let json = json!({
-        "network": address.network, "address": address.address, "app_id": address.app_id,
-        "user_mark": address.user_mark, "standing_from": address.standing_from,
-        "open_order_id": address.open_order_id, "create_time": time(address.create_time.as_ref()),
-    });
-    Shown { json, header: ADDRESS.to_vec(), rows: vec![row] }
 }
 
 pub(super) const DEPOSIT: [&str; 8] =
     ["DEPOSIT", "STATE", "REASON", "AMOUNT", "CONFIRMATIONS", "NETWORK", "TRANSACTION", "ORDER"];
 
-pub(super) fn deposit(deposit: &v1::Deposit) -> Shown {
+/// What a deposit needs, as JSON, and as it stands behind its confirmations.
+pub(super) fn required(required: Option<&v1::RequiredConfirmations>, state: v1::DepositState) -> (Value, String) {
     use v1::required_confirmations::Rule;
-    let rule = deposit.required.as_ref().and_then(|required| required.rule.as_ref());
-    let (required_json, required) = match rule {
+    match required.and_then(|required| required.rule.as_ref()) {
         None => (Value::Null, String::new()),
         Some(Rule::Confirmations(count)) => (json!({ "confirmations": count }), format!("/{count}")),
         Some(Rule::Finalized(finalized)) => {
-            let waits = deposit.state() == v1::DepositState::Detected;
+            let waits = state == v1::DepositState::Detected;
             (json!({ "finalized": finalized }), if waits { ", waits for final" } else { "" }.to_owned())
         }
-    };
+    }
+}
+
+pub(super) fn deposit(deposit: &v1::Deposit) -> Shown {
+    let (required_json, required) = required(deposit.required.as_ref(), deposit.state());
+    let held = if deposit.hold.is_some() { ", held" } else { "" };
     let symbol = deposit.token.as_ref().map_or("", |token| token.symbol.as_str());
     let (state, reason) = (deposit.state().as_str_name(), deposit.reason().as_str_name());
     let row = vec![
@@ -206,7 +165,7 @@ pub(super) fn deposit(deposit: &v1::Deposit) -> Shown {
         word(state, "DEPOSIT_STATE_"),
         word(reason, "DEPOSIT_REASON_"),
         amount(&deposit.display_amount, &deposit.amount, symbol),
-        format!("{}{required}", deposit.confirmations),
+        format!("{}{required}{held}", deposit.confirmations),
         deposit.network.clone(),
         deposit.tx_hash.clone(),
         deposit.order_id.clone(),
@@ -217,7 +176,9 @@ pub(super) fn deposit(deposit: &v1::Deposit) -> Shown {
         "from": deposit.from, "address": deposit.address, "amount": deposit.amount,
         "display_amount": deposit.display_amount, "state": state, "reason": reason, "version": deposit.version,
         "confirmations": deposit.confirmations, "required": required_json, "app_id": deposit.app_id,
-        "user_mark": deposit.user_mark, "order_id": deposit.order_id,
+        "user_mark": deposit.user_mark, "order_id": deposit.order_id, "hold": deposit.hold.as_ref().map(|hold| {
+            json!({ "by": hold.by, "time": time(hold.time.as_ref()), "reason": hold.reason })
+        }),
     });
     Shown { json, header: DEPOSIT.to_vec(), rows: vec![row] }
 }
@@ -229,7 +190,8 @@ pub(super) fn network(network: &v1::Network) -> Shown {
     let tokens: Vec<Value> = network.tokens.iter().map(|token| token_json(Some(token))).collect();
     let symbols: Vec<&str> = network.tokens.iter().map(|token| token.symbol.as_str()).collect();
     let height = |block: Option<&v1::Block>| block.map(|block| block.height.to_string()).unwrap_or_default();
-    let stalls = [(network.head_stalled, "head"), (network.finality_stalled, "finality")];
+    let held = (network.credits_held > 0, "credits");
+    let stalls = [(network.head_stalled, "head"), (network.finality_stalled, "finality"), held];
     let stalled: Vec<&str> = stalls.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect();
     let (state, family) = (network.state().as_str_name(), network.family().as_str_name());
     let row = vec![
@@ -249,6 +211,7 @@ pub(super) fn network(network: &v1::Network) -> Shown {
         "lag_blocks": network.lag_blocks, "state": state, "why": network.why,
         "progress_time": time(network.progress_time.as_ref()), "head_final": block_json(network.head_final.as_ref()),
         "head_stalled": network.head_stalled, "finality_stalled": network.finality_stalled,
+        "credits_held": network.credits_held,
     });
     Shown { json, header: NETWORK.to_vec(), rows: vec![row] }
 }
@@ -256,36 +219,6 @@ pub(super) fn network(network: &v1::Network) -> Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_order_as_table_and_as_json() {
-        let token = v1::Token { contract: "0xab".into(), symbol: "USDT".into(), decimals: 6 };
-        let line = v1::OrderLine { network: "main".into(), token: Some(token), effective_from: 7 };
-        let order_ = v1::Order {
-            app_id: "shop".into(),
-            order_id: "A-1".into(),
-            address: "0x01".into(),
-            lines: vec![line],
-            amount: "10500000".into(),
-            display_amount: "10.500000".into(),
-            state: v1::OrderState::Open.into(),
-            create_time: Some(Timestamp { seconds: 951_782_400, nanos: 0 }),
-            ..v1::Order::default()
-        };
-        let shown = order(&order_);
-        assert_eq!(shown.json["state"], "ORDER_STATE_OPEN");
-        assert_eq!(shown.json["amount"], "10500000");
-        assert_eq!(shown.json["lines"][0]["effective_from"], 7);
-        assert_eq!(shown.json["create_time"], "2000-02-29T00:00:00Z");
-        let text = table(shown.header, shown.rows);
-        let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(words[0], ["APP", "ORDER", "STATE", "AMOUNT", "ADDRESS", "NETWORKS", "PAID", "BY"]);
-        assert_eq!(words[1], ["shop", "A-1", "open", "10.500000", "USDT", "0x01", "main", "from", "7"]);
-        assert!(!text.contains('\u{1b}'), "no colour");
-        let list = Shown::list("orders", vec![order(&order_), order(&order_)], ORDER.to_vec(), Some("next"));
-        assert_eq!(list.json["orders"].as_array().map(Vec::len), Some(2));
-        assert_eq!(list.json["next_page_token"], "next");
-    }
 
     #[test]
     fn a_network_says_what_stands_still() {
@@ -300,6 +233,8 @@ mod tests {
         assert_eq!(stalled(&main), "head finality");
         assert_eq!(network(&main).json["head_final"]["height"], 4);
         assert_eq!(network(&main).json["finality_stalled"], true);
+        (main.credits_held, main.head_stalled) = (2, false);
+        assert_eq!((stalled(&main).as_str(), &network(&main).json["credits_held"]), ("finality credits", &2.into()));
     }
 
     #[test]

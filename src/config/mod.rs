@@ -6,6 +6,7 @@
 
 mod adapter;
 mod api;
+mod changed;
 mod endpoint;
 mod error;
 mod identity;
@@ -31,6 +32,7 @@ use std::{
 
 pub use adapter::{Adapter, BlockIdCheck, BloomCheck, EvmAdapter, ReadMode, TronAdapter};
 pub use api::ApiConfig;
+pub use changed::{ChangedKeys, KeyDigests, changed_keys};
 pub use endpoint::{EndpointConfig, EvmEndpoint, TronEndpoint};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use network::{NetworkConfig, Start};
@@ -74,6 +76,8 @@ pub struct Config {
     pub stop: StopConfig,
     /// What an operator should know at every start, one sentence each.
     pub warnings: Vec<String>,
+    /// What every key comes to, to be compared with another reading.
+    pub keys: KeyDigests,
 }
 
 /// Reads the layers and the secrets they name. `variables` is the process's environment; what does not begin with
@@ -134,9 +138,10 @@ fn interpret(
     };
     let sheet = Sheet::new(Layers::merge(defaults, file, Environment::of(variables)), vault);
     let config = read_tree(&sheet);
+    let keys = KeyDigests::of(sheet.layers.root());
     let (errors, warnings, asked) = sheet.into_findings();
     let config = match config {
-        Some(config) if errors.is_empty() => Ok(Config { warnings, ..config }),
+        Some(config) if errors.is_empty() => Ok(Config { warnings, keys, ..config }),
         _ => Err(ConfigErrors::sorted(errors)),
     };
     (config, asked)
@@ -165,5 +170,6 @@ fn read_tree(sheet: &Sheet) -> Option<Config> {
         log: log?,
         stop: stop?,
         warnings: vec![],
+        keys: KeyDigests::default(),
     })
 }

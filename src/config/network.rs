@@ -1,14 +1,19 @@
 //! Networks: what each of them is, how it is read, and when its deposits are credited.
 
-use crate::domain::{BlockHash, Height, NetworkId, NetworkSpec, StallLimits};
+use crate::domain::{
+    BlockHash, Confirmations, Family, Height, Need, NetworkId, NetworkSpec, Origin, Policy, StallLimits,
+};
 
 use super::{
     adapter::{Adapter, AdapterDefaults},
     endpoint::{EndpointConfig, EndpointDefaults},
     identity::{read_family, read_identity},
-    policy::{check_depth, read_confirmations, read_stalls, warn_of_count, warn_of_window},
+    policy::{
+        Ground, compile, read_app_wishes, read_confirmations, read_floor, read_network_tiers, read_stalls,
+        warn_of_counts, warn_of_window,
+    },
     sheet::Section,
-    tokens::read_tokens,
+    tokens::{Tokens, read_tokens},
 };
 
 /// Where reading begins on a new store.
@@ -110,7 +115,7 @@ fn read_one(
     let id = section.judged("", name.parse::<NetworkId>());
     let family = read_family(&mut section);
     let identity = read_identity(name, &mut section, family);
-    let policy = read_confirmations(&mut section, family);
+    let threshold = read_confirmations(&mut section, family);
     let window_blocks = section.maybe_number("window_blocks", WINDOW_BLOCKS);
     let poll_interval_ms = section.maybe_number("poll_interval_ms", POLL_INTERVAL_MS);
     let start = read_start(&mut section);
@@ -122,18 +127,21 @@ fn read_one(
     let second_source = read_pair_flag(&mut section, "second_source", endpoints_len, |_| false);
     let window = window_blocks.and_then(|own| own.or(defaults.map(|shared| shared.window_blocks)));
     let poll = poll_interval_ms.and_then(|own| own.or(defaults.map(|shared| shared.poll_interval_ms)));
-    check_depth(&section, policy, window);
     let stall = read_stalls(&mut section, adapter.as_ref(), poll);
-    if let (Some(policy), Some(adapter)) = (policy, &adapter) {
-        warn_of_count(name, &section, policy, adapter);
-        if let Some(window) = window.and_then(|blocks| u32::try_from(blocks).ok()) {
-            warn_of_window(name, &section, window, adapter);
-        }
+    let window = window.and_then(|blocks| u32::try_from(blocks).ok());
+    if let (Some(window), Some(adapter)) = (window, &adapter) {
+        warn_of_window(name, &section, window, adapter);
+    }
+    let second_asked = second_source.unwrap_or(false);
+    let need = threshold.map(|threshold| Need { threshold, second_source: second_asked });
+    let policy = read_policy(&mut section, need, family.zip(window), endpoints_len, tokens.as_ref());
+    if let (Some(policy), Some(tokens), Some(adapter)) = (&policy, &tokens, &adapter) {
+        warn_of_counts(name, &section, policy, &tokens.all, adapter);
     }
     section.finish();
-    let (defaults, window_blocks, identity) = (defaults?, u32::try_from(window?).ok()?, identity?);
+    let (defaults, window_blocks, identity) = (defaults?, window?, identity?);
     Some(NetworkConfig {
-        spec: NetworkSpec { id: id?, family: family?, tokens: tokens?, policy: policy?, window_blocks },
+        spec: NetworkSpec { id: id?, family: family?, tokens: tokens?.all, policy: policy?, window_blocks },
         chain_id: identity.chain_id,
         genesis: identity.genesis,
         poll_interval_ms: poll?,
@@ -144,6 +152,46 @@ fn read_one(
         stall: stall?,
         adapter: adapter?,
     })
+}
+
+/// The rules of a network: what `need` says of every deposit, and what tiers, tokens and apps say beside it.
+fn read_policy(
+    section: &mut Section<'_>,
+    need: Option<Need>,
+    within: Option<(Family, u32)>,
+    endpoints: Option<usize>,
+    tokens: Option<&Tokens>,
+) -> Option<Policy> {
+    let floor = read_floor(section);
+    let tiers = read_network_tiers(section);
+    let of_apps = read_app_wishes(section);
+    let (family, window_blocks) = within?;
+    let spots = (section.spot("confirmations"), section.spot("second_source"));
+    let origin = match (section.has("confirmations"), section.has("second_source")) {
+        (true, _) => spots.0.origin(),
+        (false, true) => spots.1.origin(),
+        (false, false) => Origin::Default,
+    };
+    // Everything else is judged although the floor is wrong.
+    let floor_or_one = (floor.unwrap_or(Confirmations::ONE), section.spot("confirmations_floor"));
+    let need = need?;
+    let (tiers, of_apps) = (tiers?, of_apps?);
+    let of_tokens = tokens.map_or(&[][..], |tokens| &tokens.wishes);
+    let tokens = tokens.map(|tokens| &tokens.all);
+    let ground = Ground {
+        family,
+        need,
+        spots,
+        origin,
+        floor: floor_or_one,
+        window_blocks,
+        endpoints,
+        tokens,
+        tiers,
+        of_tokens,
+        of_apps,
+    };
+    compile(section.sheet(), &ground).filter(|_| floor.is_some())
 }
 
 /// `Some(None)`: not written.
@@ -171,7 +219,6 @@ fn read_pair_flag(
     let several = endpoints_len? > 1;
     if written == Some(true) && !several {
         section.wrong(key, "needs at least two endpoints");
-        return None;
     }
     Some(written.unwrap_or_else(|| unwritten(several)))
 }

@@ -3,10 +3,13 @@
 //! A reader that finds nothing usable says so and returns `None`; the caller goes on with the next field, so that one
 //! run reports everything.
 
+mod spot;
+
 use std::{cell::RefCell, collections::BTreeSet, ops::RangeInclusive};
 
 use figment::value::{Dict, Num, Tag, Value};
 
+pub(super) use self::spot::Spot;
 use super::{
     error::{ConfigError, Place},
     layers::{Layers, key_path},
@@ -86,12 +89,7 @@ impl<'a> Section<'a> {
 
     /// Reports what is wrong with the value of `key`.
     pub(super) fn wrong(&self, key: &str, problem: impl Into<String>) {
-        let path = self.path_to(key);
-        let place = match self.table.get(key) {
-            Some(value) => self.sheet.layers.place_of(&path, value.tag()),
-            None => self.place_of_missing(&path),
-        };
-        self.sheet.report(place, &path, problem.into(), None);
+        self.sheet.wrong_at(&self.spot(key), problem);
     }
 
     fn place_of_missing(&self, path: &str) -> Place {

@@ -1,5 +1,6 @@
 //! One good file, and what becomes of it.
 
+mod policy;
 mod shipped;
 mod tron;
 mod wrong;
@@ -124,7 +125,7 @@ fn the_environment_overrides_and_its_digits_may_be_text() {
     .expect("a good environment");
     let network = &config.networks[0];
     assert_eq!(
-        network.spec.policy.threshold,
+        network.spec.policy.base().threshold,
         Threshold::Confirmations(crate::domain::Confirmations(20.try_into().unwrap()))
     );
     assert_eq!(network.start, Start::At(crate::domain::Height(17)));
@@ -195,7 +196,7 @@ fn two_endpoints_are_compared_unless_it_is_switched_off() {
     let text = format!("{GOOD}{second}").replace("confirmations = 12", "confirmations = \"finalized\"\nagree = false");
     let network = load_text(&text, &[]).expect("two endpoints").networks.remove(0);
     assert!(!network.agree && !network.second_source);
-    assert_eq!(network.spec.policy.threshold, Threshold::Finalized);
+    assert_eq!(network.spec.policy.base().threshold, Threshold::Finalized);
     let same = second.replace("other", "own");
     assert_eq!(
         summaries(load_text(&format!("{GOOD}{same}"), &[])),

@@ -4,24 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Address, Decimals, Family, Token, TokenAmount, amount::DECIMALS_MAX};
 
-use super::sheet::Section;
+use super::{
+    policy::{Wishes, read_wishes},
+    sheet::Section,
+};
 
-/// The tokens by contract; `family` says how contracts are written. Without one, nothing is said about them.
-pub(super) fn read_tokens(section: &mut Section<'_>, family: Option<Family>) -> Option<BTreeMap<Address, Token>> {
+/// The tokens of a network.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    /// By contract.
+    pub(super) all: BTreeMap<Address, Token>,
+    /// When deposits of single ones are credited.
+    pub(super) wishes: Vec<(Address, Wishes)>,
+}
+
+/// The tokens; `family` says how contracts are written. Without one, nothing is said about them.
+pub(super) fn read_tokens(section: &mut Section<'_>, family: Option<Family>) -> Option<Tokens> {
     let sections = section.some_tables("tokens", "at least one token must be listed")?;
-    let (mut tokens, mut symbols, mut whole) = (BTreeMap::new(), BTreeSet::new(), true);
+    let (mut tokens, mut symbols, mut whole) = (Tokens::default(), BTreeSet::new(), true);
     for mut inner in sections {
         let token = read_token(&mut inner, family);
+        let wishes = read_wishes(&mut inner);
         if let Some(token) = token {
             if !symbols.insert(token.symbol.clone()) {
                 inner.wrong("symbol", format!("{:?} is listed twice on this network", token.symbol));
                 whole = false;
             }
-            if tokens.contains_key(&token.contract) {
+            if tokens.all.contains_key(&token.contract) {
                 inner.wrong("contract", "is listed twice on this network");
                 whole = false;
             }
-            tokens.insert(token.contract, token);
+            whole &= wishes.is_some();
+            tokens.wishes.extend(wishes.map(|wishes| (token.contract, wishes)));
+            tokens.all.insert(token.contract, token);
         } else {
             whole = false;
         }

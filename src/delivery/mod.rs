@@ -11,18 +11,23 @@ pub mod schedule;
 pub use decide::{TIMED_OUT, decide};
 
 use crate::domain::{
-    App, Attempt, AttemptNo, DepositEvent, EventId, EventVersion, Millis, Notification, NotificationState, Verdict,
+    App, Attempt, AttemptNo, DepositEvent, Event, EventId, EventPlace, EventVersion, Millis, Notification,
+    NotificationState, Verdict,
 };
 
 /// The outbox row of an event: body rendered once, told at the order's own URL or the app's, due at once.
 ///
 /// `after` names the version before it, if there is one; whoever stores the row turns it into
 /// [`NotificationState::Waiting`] while that one is not settled.
-pub fn compose(event: &DepositEvent, app: &App, now: Millis) -> Notification {
-    let own_url = event.order.as_ref().and_then(|order| order.notify_url.as_ref());
-    let before = event.version.0.checked_sub(1).filter(|before| *before > 0);
+pub fn compose(event: &Event, place: EventPlace, app: &App, now: Millis) -> Notification {
+    let (order, after) = match event {
+        Event::Deposit(event) => (event.order.as_ref(), version_before(event)),
+        Event::Order(event) => (Some(&event.order), None),
+    };
+    let own_url = order.and_then(|order| order.notify_url.as_ref());
     Notification {
-        id: event.id.clone(),
+        id: event.id().clone(),
+        place,
         app: app.id.clone(),
         url: own_url.unwrap_or(&app.notify_url).clone(),
         protocol: app.protocol,
@@ -30,9 +35,15 @@ pub fn compose(event: &DepositEvent, app: &App, now: Millis) -> Notification {
         created: now,
         attempts: AttemptNo::default(),
         state: NotificationState::Due(now),
-        after: before.map(|before| EventId::money(&event.deposit.text(), EventVersion(before))),
+        after,
         then: None,
     }
+}
+
+/// The version that must be settled before this one.
+fn version_before(event: &DepositEvent) -> Option<EventId> {
+    let before = event.version.0.checked_sub(1).filter(|before| *before > 0);
+    before.map(|before| EventId::money(&event.deposit.text(), EventVersion(before)))
 }
 
 /// The notification after this attempt, which ended at `ended`. What was delivered once stays delivered, also when it

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::domain::{DepositEvent, EventKind, Family, Order, Reason, Token};
+use crate::domain::{DepositEvent, Event, EventKind, Family, Order, OrderEvent, Reason, Timestamp, Token};
 
 #[derive(Serialize)]
-struct Payload<'a> {
+struct Payload<T> {
     r#type: &'static str,
     timestamp: String,
-    data: Data<'a>,
+    data: T,
 }
 
 /// The order of these fields is the order of the keys.
@@ -60,9 +60,49 @@ struct OrderData<'a> {
 
 /// The body of `event`: UTF-8 JSON without blanks; only `"`, `\` and control characters are escaped. At most
 /// [`BODY_BYTES_MAX`](crate::domain::notification::BODY_BYTES_MAX) bytes for ids, marks and symbols within their limits.
-pub fn render(event: &DepositEvent) -> Vec<u8> {
-    let payload = Payload { r#type: event.kind.word(), timestamp: event.timestamp.to_string(), data: Data::of(event) };
+pub fn render(event: &Event) -> Vec<u8> {
+    match event {
+        Event::Deposit(event) => body(event.kind.word(), event.timestamp, Data::of(event)),
+        Event::Order(event) => body(event.kind.word(), event.timestamp, OrderNews::of(event)),
+    }
+}
+
+fn body<T: Serialize>(kind: &'static str, timestamp: Timestamp, data: T) -> Vec<u8> {
+    let payload = Payload { r#type: kind, timestamp: timestamp.to_string(), data };
     serde_json::to_vec(&payload).expect("a struct of texts and numbers always has a JSON form")
+}
+
+/// What is told of an order that ended without a payment. The order of these fields is the order of the keys.
+#[derive(Serialize)]
+struct OrderNews<'a> {
+    event_id: &'a str,
+    version: u32,
+    network: &'a str,
+    token: TokenData<'a>,
+    block: BlockData,
+    address: String,
+    app_id: &'a str,
+    user_mark: &'a str,
+    reason: &'static str,
+    order: OrderData<'a>,
+}
+
+impl<'a> OrderNews<'a> {
+    fn of(event: &'a OrderEvent) -> Self {
+        let (order, family) = (&event.order, event.family);
+        Self {
+            event_id: event.id.as_str(),
+            version: 0,
+            network: event.network.as_str(),
+            token: TokenData::of(&event.token, family),
+            block: BlockData { height: event.block.height.0, hash: event.block.hash.text(family) },
+            address: order.address.text(family),
+            app_id: order.app.as_str(),
+            user_mark: order.user_mark.as_str(),
+            reason: event.kind.reason(),
+            order: OrderData::of(order, &event.token),
+        }
+    }
 }
 
 impl<'a> Data<'a> {

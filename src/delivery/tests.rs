@@ -7,8 +7,8 @@ use super::{
 };
 use crate::domain::{
     Address, BlockHash, BlockRef, Decimals, Deposit, DepositId, DepositState, EventKind, Family, Height, LogOrdinal,
-    NotifyUrl, Order, OrderId, OrderState, Outcome, Protocol, Reason, Timestamp, Token, TokenAmount, TxHash, UserMark,
-    notification::BODY_BYTES_MAX,
+    NotifyUrl, Order, OrderEvent, OrderEventKind, OrderId, OrderState, Outcome, Protocol, Reason, Timestamp, Token,
+    TokenAmount, TxHash, UserMark, notification::BODY_BYTES_MAX,
 };
 
 const VECTORS: &str = include_str!("../../tests/golden/vectors.json");
@@ -37,6 +37,9 @@ fn reason(word: &str) -> Reason {
 fn order(data: &Value, address: Address) -> Option<Order> {
     let order = data["order"].as_object()?;
     Some(Order {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        expiry: None,
+        own_amount_policy: None,
         app: "app1".parse().unwrap(),
         id: OrderId::parse(order["order_id"].as_str().unwrap()).unwrap(),
         user_mark: UserMark::default(),
@@ -67,6 +70,8 @@ fn event(body: &str) -> DepositEvent {
         minimum: TokenAmount::ZERO,
     };
     let deposit = Deposit {
+        by_hand: false,
+        hold: None,
         id: DepositId {
             network: text(&data["network"]).parse().unwrap(),
             tx: TxHash::parse(&text(&data["tx_hash"])).unwrap(),
@@ -112,7 +117,41 @@ fn bodies_are_the_published_bytes() {
     for id in ["sw-03", "sw-04", "sw-05", "sw-06", "sw-08", "sw-09", "sw-10", "sw-11", "sw-12", "sw-13"] {
         let published = body(id);
         let without_ordersn = published.replace("\"cz-7ac8c6f2-abcd-4c55-b4f1-2b5c7e871036\"", "null");
-        let rendered = String::from_utf8(payload::render(&event(&published))).unwrap();
+        let rendered = String::from_utf8(payload::render(&Event::Deposit(event(&published)))).unwrap();
+        assert_eq!(rendered, without_ordersn, "{id}");
+    }
+}
+
+#[test]
+fn the_end_of_an_order_is_the_published_bytes() {
+    for (id, kind) in [("sw-14", OrderEventKind::Expired), ("sw-15", OrderEventKind::Cancelled)] {
+        let published = body(id);
+        let all: Value = serde_json::from_str(&published).unwrap();
+        let data = &all["data"];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let address = |value: &Value| Address::parse(Family::Tron, value.as_str().unwrap()).unwrap();
+        let mut order = order(data, address(&data["address"])).unwrap();
+        order.user_mark = UserMark::parse(&text(&data["user_mark"])).unwrap();
+        let event = OrderEvent {
+            id: EventId::order(&order.app, &order.id, kind),
+            kind,
+            timestamp: Timestamp(seconds(&text(&all["timestamp"]))),
+            network: text(&data["network"]).parse().unwrap(),
+            family: Family::Tron,
+            token: Token {
+                contract: address(&data["token"]["contract"]),
+                symbol: "USDT".to_owned(),
+                decimals: Decimals::new(6).unwrap(),
+                minimum: TokenAmount::ZERO,
+            },
+            block: BlockRef {
+                height: Height(data["block"]["height"].as_u64().unwrap()),
+                hash: BlockHash::parse(&text(&data["block"]["hash"])).unwrap(),
+            },
+            order,
+        };
+        let rendered = String::from_utf8(payload::render(&Event::Order(event))).unwrap();
+        let without_ordersn = published.replace("\"cz-7ac8c6f2-abcd-4c55-b4f1-2b5c7e871036\"", "null");
         assert_eq!(rendered, without_ordersn, "{id}");
     }
 }
@@ -121,7 +160,7 @@ fn bodies_are_the_published_bytes() {
 fn control_characters_are_escaped_and_the_longest_body_fits_its_row() {
     let mut event = event(&body("sw-12"));
     event.token.symbol = "A\"\u{1}\u{7f}/é".to_owned();
-    let text = String::from_utf8(payload::render(&event)).unwrap();
+    let text = String::from_utf8(payload::render(&Event::Deposit(event.clone()))).unwrap();
     assert!(text.contains(r#""symbol":"A\"\u0001"#), "{text}");
     assert!(text.contains("\u{7f}/é\""), "raw: {text}");
 
@@ -137,12 +176,14 @@ fn control_characters_are_escaped_and_the_longest_body_fits_its_row() {
         expected: event.deposit.amount,
         ..order(&serde_json::from_str::<Value>(&body("sw-03")).unwrap()["data"], event.deposit.to).unwrap()
     });
-    let longest = payload::render(&event).len();
+    let longest = payload::render(&Event::Deposit(event.clone())).len();
     assert!((2000..=BODY_BYTES_MAX).contains(&longest), "{longest}");
 }
 
 fn app() -> App {
     App {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        grace_s: 0,
         id: "app1".parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: url("https://m.example/app"),
@@ -159,7 +200,7 @@ fn url(text: &str) -> NotifyUrl {
 #[test]
 fn rows_are_due_at_once_and_know_the_version_before() {
     let mut third = event(&body("sw-09"));
-    let row = compose(&third, &app(), Millis(7));
+    let row = compose(&Event::Deposit(third.clone()), EventPlace(1), &app(), Millis(7));
     assert_eq!(row.state, NotificationState::Due(Millis(7)));
     assert_eq!(row.body, body("sw-09").into_bytes());
     assert_eq!(row.after, EventId::parse("dep_4twhabzbdcvi5pcinf5u7mvgz7mpjdh6_2"));
@@ -168,9 +209,16 @@ fn rows_are_due_at_once_and_know_the_version_before() {
 
     third.order =
         event(&body("sw-11")).order.map(|order| Order { notify_url: Some(url("https://m.example/o")), ..order });
-    assert_eq!(compose(&third, &app(), Millis(7)).url, url("https://m.example/o"));
+    assert_eq!(
+        compose(&Event::Deposit(third.clone()), EventPlace(1), &app(), Millis(7)).url,
+        url("https://m.example/o")
+    );
     for first in ["sw-03", "sw-10"] {
-        assert_eq!(compose(&event(&body(first)), &app(), Millis(7)).after, None, "{first}");
+        assert_eq!(
+            compose(&Event::Deposit(event(&body(first))), EventPlace(1), &app(), Millis(7)).after,
+            None,
+            "{first}"
+        );
     }
 }
 
@@ -285,7 +333,7 @@ fn answers_mean_what_the_table_says() {
 
 #[test]
 fn settling_moves_a_row_along() {
-    let row = compose(&event(&body("sw-03")), &app(), Millis(7));
+    let row = compose(&Event::Deposit(event(&body("sw-03"))), EventPlace(1), &app(), Millis(7));
     let ended = Millis(1000);
     let delivered = settle(&row, &attempt(1, Outcome::Accepted), ended);
     assert_eq!((delivered.state, delivered.attempts), (NotificationState::Delivered(ended), AttemptNo(1)));

@@ -138,6 +138,11 @@ impl SimBlock {
         &self.logs_json[self.log_spans[index].clone()]
     }
 
+    /// The transaction at `index` of the block.
+    pub(super) fn transaction_json(&self, index: usize) -> String {
+        self.tx_json(index, &self.txs[index])
+    }
+
     /// The answer to `eth_getBlockByNumber` with whole transactions.
     pub(super) fn full_json(&self) -> String {
         let Range { start, end } = self.transactions_at.clone();
@@ -172,8 +177,11 @@ impl SimBlock {
     }
 
     fn tx_json(&self, index: usize, tx: &Tx) -> String {
+        // What wrote nothing and did not fail paid the network's own coin.
+        let is_coin = tx.logs.is_empty() && tx.succeeded;
+        let input = if is_coin { String::new() } else { hex::encode(tron::call_data(&tx.logs)) };
         format!(
-            r#"{{"type":"0x2","hash":"{}","blockHash":"{}","blockNumber":"{:#x}","transactionIndex":"{index:#x}","from":"{:?}","to":"{:?}","value":"0x0","nonce":"0x0","gas":"{TX_GAS:#x}","gasPrice":"0x3b9aca07","input":"0x"}}"#,
+            r#"{{"type":"0x2","hash":"{}","blockHash":"{}","blockNumber":"{:#x}","transactionIndex":"{index:#x}","from":"{:?}","to":"{:?}","value":"0x0","nonce":"0x0","gas":"{TX_GAS:#x}","gasPrice":"0x3b9aca07","input":"0x{input}"}}"#,
             tx.hash, self.at.hash, self.at.height.0, tx.from, tx.to,
         )
     }

@@ -20,6 +20,8 @@ use super::{
 
 /// `decimals()`.
 const SELECTOR_DECIMALS: &str = "0x313ce567";
+/// `balanceOf(address)`, and the zeros in front of the address.
+const BALANCE_OF: &str = "0x70a08231000000000000000000000000";
 /// `symbol()`.
 const SELECTOR_SYMBOL: &str = "0x95d89b41";
 
@@ -71,6 +73,10 @@ impl Face {
             "eth_getTransactionReceipt" => {
                 let hash = text(param(params, 0)?).and_then(|text| TxHash::parse(text).ok());
                 Ok(view.receipt(hash.ok_or_else(|| RpcError::params("invalid transaction hash"))?))
+            }
+            "eth_getTransactionByHash" => {
+                let hash = text(param(params, 0)?).and_then(|text| TxHash::parse(text).ok());
+                Ok(view.transaction(hash.ok_or_else(|| RpcError::params("invalid transaction hash"))?))
             }
             "eth_getBlockReceipts" => {
                 let which = param(params, 0)?;
@@ -143,6 +149,15 @@ impl View<'_> {
                 json.replacen(&block.at.hash.to_string(), &other.to_string(), 1)
             }
             Some(_) | None => json,
+        }
+    }
+
+    fn transaction(&self, hash: TxHash) -> String {
+        let ledger = self.face.ledger.lock();
+        let head = self.trouble.view(ledger.head().at.height);
+        match ledger.find(hash) {
+            Some((block, place)) if block.at.height <= head => block.transaction_json(place),
+            Some(_) | None => "null".into(),
         }
     }
 
@@ -221,7 +236,10 @@ impl View<'_> {
                 let padded = symbol.len().div_ceil(64) * 64;
                 Ok(format!("\"0x{:064x}{:064x}{symbol:0<padded$}\"", 32, token.symbol.len()))
             }
-            _ => Err(RpcError { code: 3, message: "execution reverted".into() }),
+            _ => match input.strip_prefix(BALANCE_OF).and_then(|owner| address(&format!("0x{owner}"))) {
+                Some(owner) => Ok(format!("\"0x{}\"", hex::encode(ledger.balance(to, owner).to_bytes()))),
+                None => Err(RpcError { code: 3, message: "execution reverted".into() }),
+            },
         }
     }
 }

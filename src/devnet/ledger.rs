@@ -4,6 +4,7 @@
 //! were asked for. Nothing here draws a random number or reads a clock: the same verbs give the same hashes. A clone is
 //! a second node's own view, which may take another branch from there.
 
+mod balance;
 mod handle;
 mod made;
 mod spec;

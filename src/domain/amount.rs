@@ -45,6 +45,9 @@ impl TokenAmount {
     /// Nothing.
     pub const ZERO: Self = Self(U256::zero());
 
+    /// The largest there is.
+    pub const MAX: Self = Self(U256::MAX);
+
     /// From a small number of base units.
     pub fn of(base_units: u64) -> Self {
         Self(U256::from(base_units))

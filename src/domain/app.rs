@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::Millis;
+use super::{AmountPolicy, Millis};
 
 /// Longest app id, in bytes.
 pub const APP_ID_BYTES_MAX: usize = 64;
@@ -13,6 +13,8 @@ pub const APP_ID_BYTES_MAX: usize = 64;
 pub const MARK_CHARS_MAX: usize = 64;
 /// Longest notify URL, in bytes.
 pub const NOTIFY_URL_BYTES_MAX: usize = 255;
+/// Longest grace of an order, in seconds.
+pub const GRACE_S_MAX: u32 = 86_400;
 /// Most signing keys alive at once.
 pub const SIGNING_KEYS_MAX: usize = 2;
 
@@ -187,6 +189,10 @@ pub struct App {
     pub notify_hosts: Vec<String>,
     /// Newest first; at most [`SIGNING_KEYS_MAX`].
     pub keys: Vec<LiveKey>,
+    /// What its orders do with another amount, unless they say so themselves.
+    pub amount_policy: AmountPolicy,
+    /// Seconds its orders wait beyond their expiry.
+    pub grace_s: u32,
     /// When it was created.
     pub created: Millis,
 }

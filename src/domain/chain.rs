@@ -214,6 +214,8 @@ pub struct Cursor {
     pub peak: Height,
     /// The newest final block seen on our own chain.
     pub finalized: Option<BlockRef>,
+    /// An operator's word that everything above this height is to be taken back and read again.
+    pub take_back_above: Option<Height>,
 }
 
 #[cfg(test)]

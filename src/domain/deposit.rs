@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::{
-    Address, AppId, BlockRef, EventVersion, Family, Height, NetworkId, OrderId, Timestamp, TokenAmount, TokenId,
-    TxHash, UserMark,
+    Act, Address, AppId, BlockRef, EventVersion, Family, Height, Need, NetworkId, OrderId, Timestamp, TokenAmount,
+    TokenId, TxHash, UserMark,
 };
 
 /// Place of a `Transfer` log among that token's `Transfer` logs in its transaction, from 0, counted before any filter.
@@ -95,9 +95,11 @@ impl DepositState {
         match self {
             Self::Detected => matches!(next, Self::Confirmed | Self::Finalized | Self::Unmatched | Self::Orphaned),
             Self::Confirmed => matches!(next, Self::Finalized | Self::Orphaned),
-            Self::Unmatched => matches!(next, Self::Orphaned),
+            // Bound to an order by hand.
+            Self::Unmatched => matches!(next, Self::Confirmed | Self::Finalized | Self::Orphaned),
             Self::Orphaned => matches!(next, Self::Detected),
-            Self::Finalized => false,
+            // Only when an operator accepts another chain below the window or a final block.
+            Self::Finalized => matches!(next, Self::Orphaned),
         }
     }
 
@@ -124,6 +126,8 @@ pub enum Reason {
     Under,
     /// Credited; more arrived than the order expected.
     Over,
+    /// Its block is younger than its order's expiry and grace.
+    Late,
     /// The order it was meant for has been paid by another transfer.
     Duplicate,
     /// Nobody expected it.
@@ -132,6 +136,8 @@ pub enum Reason {
     BelowMinimum,
     /// Sender and recipient are the same: the balance did not change.
     SelfTransfer,
+    /// Credited because a person bound it to an order.
+    Manual,
     /// Its credit was taken back.
     Reversed,
 }
@@ -144,10 +150,12 @@ impl Reason {
             Self::Matched => "matched",
             Self::Under => "under",
             Self::Over => "over",
+            Self::Late => "late",
             Self::Duplicate => "duplicate",
             Self::NoOpenOrder => "no_open_order",
             Self::BelowMinimum => "below_minimum",
             Self::SelfTransfer => "self_transfer",
+            Self::Manual => "manual",
             Self::Reversed => "reversed",
         }
     }
@@ -186,6 +194,10 @@ pub struct Deposit {
     pub order: Option<OrderId>,
     /// Why it is what it is.
     pub reason: Reason,
+    /// A person's word that it is not to be credited for now.
+    pub hold: Option<Act>,
+    /// A person bound it to its order: there it returns after a reorg, whatever its amount and time.
+    pub by_hand: bool,
 }
 
 impl Deposit {
@@ -214,6 +226,8 @@ pub struct Evidence {
     pub to: Address,
     /// How much.
     pub amount: TokenAmount,
+    /// What it was asked for: it supports no more than that.
+    pub under: Need,
 }
 
 impl Evidence {
@@ -257,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn finalized_is_the_end_and_only_orphans_return() {
+    fn every_legal_step_is_one_of_these() {
         use DepositState::{Confirmed, Detected, Finalized, Orphaned, Unmatched};
         let all = [Detected, Confirmed, Finalized, Unmatched, Orphaned];
         let legal: Vec<_> = all
@@ -273,6 +287,9 @@ mod tests {
                 ("detected", "orphaned"),
                 ("confirmed", "finalized"),
                 ("confirmed", "orphaned"),
+                ("finalized", "orphaned"),
+                ("unmatched", "confirmed"),
+                ("unmatched", "finalized"),
                 ("unmatched", "orphaned"),
                 ("orphaned", "detected"),
             ]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Height, TokenAmount};
+use super::Height;
 
 /// Blocks on top of a block: tip − inclusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +13,16 @@ pub struct Depth(pub u64);
 pub struct Confirmations(pub NonZeroU32);
 
 impl Confirmations {
+    /// The including block alone.
+    pub const ONE: Self = Self(NonZeroU32::MIN);
+    /// More than any block has.
+    pub const MAX: Self = Self(NonZeroU32::MAX);
+
+    /// `None` for 0.
+    pub fn new(count: u32) -> Option<Self> {
+        NonZeroU32::new(count).map(Self)
+    }
+
     /// The number.
     pub fn get(self) -> u32 {
         self.0.get()
@@ -50,28 +60,6 @@ pub enum Threshold {
     Confirmations(Confirmations),
     /// The network calls the block final.
     Finalized,
-}
-
-/// The rules of one network, as far as they are configured today: one threshold for every amount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FinalityPolicy {
-    /// What a deposit needs.
-    pub threshold: Threshold,
-}
-
-impl FinalityPolicy {
-    /// What a deposit of `amount` needs.
-    pub fn threshold_for(&self, _amount: TokenAmount) -> Threshold {
-        self.threshold
-    }
-
-    /// Whether `standing` is enough for `amount`.
-    pub fn is_met(&self, standing: Standing, amount: TokenAmount) -> bool {
-        match self.threshold_for(amount) {
-            Threshold::Confirmations(needed) => standing.confirmations >= needed,
-            Threshold::Finalized => standing.finalized,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,17 @@ impl fmt::Debug for EndpointId {
     }
 }
 
+/// The place of an event among all events of a store, from 1, without gaps, in the order of commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct EventPlace(pub u64);
+
+impl EventPlace {
+    /// The next place.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// Where a notification stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotificationState {
@@ -57,6 +68,8 @@ pub enum NotificationState {
 pub struct Notification {
     /// The event; also the receiver's idempotency key.
     pub id: EventId,
+    /// Its place among all events, in the order of commits.
+    pub place: EventPlace,
     /// Who is told.
     pub app: AppId,
     /// Where.

@@ -1,9 +1,9 @@
 //! What a gateway registered: orders, and the addresses that carry them.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use super::{
-    Address, AppId, DepositId, Height, Millis, NetworkId, NotifyUrl, TokenAmount, UserMark,
+    Address, AppId, DepositId, Height, Millis, NetworkId, NotifyUrl, Timestamp, TokenAmount, UserMark,
     app::{LabelError, label},
 };
 
@@ -43,6 +43,76 @@ impl fmt::Debug for OrderId {
     }
 }
 
+/// What an order does with another amount than the expected one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum AmountPolicy {
+    /// Whatever arrives is credited as it arrived; the reason says how it compares.
+    #[default]
+    AcceptActual,
+    /// The expected amount or more is credited; less is turned away.
+    AtLeast,
+    /// Only the expected amount is credited.
+    StrictExact,
+}
+
+impl AmountPolicy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AcceptActual, Self::AtLeast, Self::StrictExact];
+
+    /// The word used in answers and exports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AcceptActual => "accept_actual",
+            Self::AtLeast => "at_least",
+            Self::StrictExact => "strict_exact",
+        }
+    }
+
+    /// Whether an amount that compares so with the expected one is credited.
+    pub fn takes(self, compared: Ordering) -> bool {
+        match self {
+            Self::AcceptActual => true,
+            Self::AtLeast => compared != Ordering::Less,
+            Self::StrictExact => compared == Ordering::Equal,
+        }
+    }
+}
+
+/// Until when an order waits, by the time of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// The time asked for.
+    pub at: Timestamp,
+    /// Seconds more for a transfer that was sent in time.
+    pub grace_s: u32,
+}
+
+impl Expiry {
+    /// The last block time that is not late.
+    pub fn deadline(self) -> Timestamp {
+        Timestamp(self.at.0.saturating_add(u64::from(self.grace_s)))
+    }
+}
+
+/// How far back a registration looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// From this block on.
+    Height(Height),
+    /// From the first block of this time on.
+    Time(Timestamp),
+}
+
+impl Since {
+    /// Whether a block of this height and time is not older.
+    pub fn covers(self, height: Height, time: Timestamp) -> bool {
+        match self {
+            Self::Height(first) => first <= height,
+            Self::Time(first) => first <= time,
+        }
+    }
+}
+
 /// One network an order may be paid on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderLine {
@@ -50,11 +120,15 @@ pub struct OrderLine {
     pub network: NetworkId,
     /// The token's contract there.
     pub token: Address,
-    /// First height covered; fixed in the commit that registered the order.
+    /// First height covered by following the chain; fixed in the commit that registered the order.
     pub effective_from: Height,
+    /// Older blocks that count too.
+    pub since: Option<Since>,
+    /// Blocks that lie deep enough are younger than the expiry: no payment in time can come here any more.
+    pub closed: bool,
 }
 
-/// Where an order stands.
+/// Where an order stands. What is on its way to it, or was turned away, is told by its deposits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderState {
     /// Waiting for its payment.
@@ -65,6 +139,8 @@ pub enum OrderState {
     Reversed(DepositId),
     /// Withdrawn by the gateway.
     Cancelled,
+    /// Nobody paid in time.
+    Expired,
 }
 
 impl OrderState {
@@ -75,6 +151,7 @@ impl OrderState {
             Self::Paid(_) => "paid",
             Self::Reversed(_) => "reversed",
             Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
         }
     }
 }
@@ -98,6 +175,12 @@ pub struct Order {
     pub expected: TokenAmount,
     /// Told here instead of the app's URL.
     pub notify_url: Option<NotifyUrl>,
+    /// What becomes of another amount; fixed when the order was registered.
+    pub amount_policy: AmountPolicy,
+    /// The same as it was asked for; `None`: the app's.
+    pub own_amount_policy: Option<AmountPolicy>,
+    /// Until when it waits; the grace is the app's as it was when the order was registered.
+    pub expiry: Option<Expiry>,
     /// When it was registered.
     pub created: Millis,
     /// Where it stands.
@@ -112,8 +195,10 @@ impl Order {
 
     /// Whether `other` asks for the same payment: the same content, whatever has become of either.
     pub fn asks_the_same(&self, other: &Self) -> bool {
-        let lines =
-            |order: &Self| -> Vec<_> { order.lines.iter().map(|line| (line.network.clone(), line.token)).collect() };
+        let lines = |order: &Self| -> Vec<_> {
+            order.lines.iter().map(|line| (line.network.clone(), line.token, line.since)).collect()
+        };
+        let rules = |order: &Self| (order.own_amount_policy, order.expiry.map(|expiry| expiry.at));
         (&self.app, &self.id, &self.user_mark, &self.username, self.address, self.expected, &self.notify_url)
             == (
                 &other.app,
@@ -125,6 +210,12 @@ impl Order {
                 &other.notify_url,
             )
             && lines(self) == lines(other)
+            && rules(self) == rules(other)
+    }
+
+    /// Whether a block of this time is too young to pay it.
+    pub fn is_late(&self, block_time: Timestamp) -> bool {
+        self.expiry.is_some_and(|expiry| expiry.deadline() < block_time)
     }
 }
 
@@ -143,6 +234,8 @@ pub struct Holding {
     pub standing: Option<Watch>,
     /// The one open order that expects a payment here.
     pub open_order: Option<OrderId>,
+    /// The order that expected one before, where none does now.
+    pub last_order: Option<OrderId>,
     /// When the address was first registered.
     pub created: Millis,
 }
@@ -150,6 +243,8 @@ pub struct Holding {
 /// A standing watch: every transfer is a deposit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watch {
-    /// First height covered; fixed in the commit that registered it.
+    /// First height covered by following the chain; fixed in the commit that registered it.
     pub effective_from: Height,
+    /// Older blocks that count too.
+    pub since: Option<Since>,
 }

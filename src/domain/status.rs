@@ -9,7 +9,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{Cursor, Head, Millis, NetworkId, Timestamp};
+use super::{Cursor, DepositId, Head, Millis, NetworkId, Timestamp};
+
+/// Held deposits kept by name, per network; further ones are held as well, but not told of.
+pub const HELD_LEN_MAX: usize = 1000;
 
 /// What a network's follower is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,41 @@ pub struct Conditions {
     pub head_stalled: bool,
     /// The newest final block is too old. Not said of a network that never named one.
     pub finality_stalled: bool,
+    /// Deposits at their threshold are not credited: see [`NetworkStatus::held`].
+    pub credits_held: bool,
+}
+
+/// Why a deposit at its threshold is not credited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WhyHeld {
+    /// An endpoint has no such receipt, another one, or another block.
+    Contradicted,
+    /// A second endpoint is needed, and none answers.
+    NoSecondSource,
+}
+
+impl WhyHeld {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Contradicted, Self::NoSecondSource];
+
+    /// The word used in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Contradicted => "contradicted",
+            Self::NoSecondSource => "no_second_source",
+        }
+    }
+}
+
+/// A deposit at its threshold that is not credited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldCredit {
+    /// Why.
+    pub why: WhyHeld,
+    /// What the endpoints said, as people read it.
+    pub text: String,
+    /// Since when it is held for this reason.
+    pub since: Millis,
 }
 
 /// One network now.
@@ -83,9 +121,35 @@ pub struct NetworkStatus {
     pub watched_since: Option<Millis>,
     /// When head and finality count as stalled.
     pub limits: StallLimits,
+    /// Deposits at their threshold that are not credited because endpoints do not agree; at most [`HELD_LEN_MAX`].
+    pub held: BTreeMap<DepositId, HeldCredit>,
 }
 
 impl NetworkStatus {
+    /// Notes that a deposit is held; whether that is news.
+    pub fn hold(&mut self, id: &DepositId, why: WhyHeld, text: &str, now: Millis) -> bool {
+        let known = self.held.get(id);
+        let is_news = known.is_none_or(|known| known.why != why);
+        if known.is_none() && self.held.len() >= HELD_LEN_MAX {
+            return false;
+        }
+        let since = known.map_or(now, |known| if is_news { now } else { known.since });
+        self.held.insert(id.clone(), HeldCredit { why, text: text.to_owned(), since });
+        is_news
+    }
+
+    /// Lets go of the held deposits that `is_held` does not name any more, and says which these are.
+    pub fn release(&mut self, is_held: impl Fn(&DepositId) -> bool) -> Vec<DepositId> {
+        let gone: Vec<DepositId> = self.held.keys().filter(|id| !is_held(id)).cloned().collect();
+        self.held.retain(|id, _| is_held(id));
+        gone
+    }
+
+    /// How many deposits are held for this reason.
+    pub fn held_for(&self, why: WhyHeld) -> usize {
+        self.held.values().filter(|held| held.why == why).count()
+    }
+
     /// Blocks between head and cursor; 0 if either is unknown.
     pub fn lag(&self) -> u64 {
         match (self.head, self.cursor) {
@@ -101,7 +165,7 @@ impl NetworkStatus {
         self.final_time = head.finalized_time.filter(|time| time.0 > 0).or(self.final_time);
     }
 
-    /// What stands still at `now`. Without news the last known blocks keep ageing, so that a condition arises also while
+    /// What is wrong at `now`. Without news the last known blocks keep ageing, so that a condition arises also while
     /// no endpoint answers; of a halted network, whose endpoints nobody asks, nothing is said.
     pub fn conditions(&self, now: Millis) -> Conditions {
         if matches!(self.state, NetworkState::Halted(_)) {
@@ -115,6 +179,7 @@ impl NetworkStatus {
         Conditions {
             head_stalled: is_old(newest, self.limits.head_s),
             finality_stalled: is_old(self.final_time, self.limits.finality_s),
+            credits_held: !self.held.is_empty(),
         }
     }
 }
@@ -129,6 +194,7 @@ impl Default for NetworkStatus {
             final_time: None,
             watched_since: None,
             limits: StallLimits::default(),
+            held: BTreeMap::new(),
         }
     }
 }

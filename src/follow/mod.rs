@@ -3,8 +3,11 @@
 //! The follower never skips and never clamps: a block that cannot be had, or an answer that is not proved consistent,
 //! leaves everything as it is, shows in the status, and is asked for again.
 
+mod backscan;
 mod catch_up;
+mod halt;
 pub mod next_move;
+mod note;
 mod reorg;
 mod stall;
 #[cfg(test)]
@@ -15,13 +18,18 @@ mod verify;
 use std::{
     convert::Infallible,
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+pub use self::backscan::BackScanner;
 use self::{
     next_move::{Move, Reach, is_low, next_move},
     trail::Trail,
@@ -29,10 +37,10 @@ use self::{
 use crate::{
     chain::{ChainSource, SourceError, pool::Pool},
     domain::{
-        BlockBatch, BlockRef, BrokenLink, Conditions, Cursor, Deposit, Head, Height, NetworkId, NetworkSpec,
-        NetworkState, StatusBoard, clock,
+        BlockBatch, BlockRef, BrokenLink, Conditions, Cursor, Head, Height, NetworkId, NetworkSpec, NetworkState,
+        SpecBoard, StatusBoard, clock,
     },
-    writer::{Applied, Refusal, WriterHandle},
+    writer::{Refusal, WriterHandle, handle::Due},
 };
 
 /// Longest pause between two looks while something is in doubt.
@@ -60,6 +68,8 @@ pub struct FollowSettings {
     /// Whether blocks read by range come from what the node itself calls final: then their deposits need not wait for
     /// the end of a long catch-up.
     pub ranges_are_final: bool,
+    /// The rules in force, looked at again when they change; a network that is not there has none that matter here.
+    pub specs: SpecBoard,
 }
 
 impl Default for FollowSettings {
@@ -75,6 +85,7 @@ impl Default for FollowSettings {
             head_every: Duration::from_secs(10),
             follows_ties: true,
             ranges_are_final: false,
+            specs: SpecBoard::default(),
         }
     }
 }
@@ -109,7 +120,10 @@ impl From<Refusal> for Setback {
             | Refusal::AddressTaken { .. }
             | Refusal::AddressBusy { .. }
             | Refusal::PaymentSeen { .. }
+            | Refusal::Precondition(_)
+            | Refusal::PolicyUnsound { .. }
             | Refusal::Stale(_)
+            | Refusal::ExpiryPassed { .. }
             | Refusal::Invalid(_) => Self::Doubt(refusal.to_string()),
         }
     }
@@ -135,7 +149,7 @@ pub struct Stored {
     /// The committed progress.
     pub cursor: Option<Cursor>,
     /// Deposits that wait for evidence.
-    pub due: Vec<Deposit>,
+    pub due: Vec<Due>,
 }
 
 /// Follows one network.
@@ -146,11 +160,17 @@ pub struct Follower<S> {
     writer: WriterHandle,
     board: StatusBoard,
     trail: Trail,
-    due: Vec<Deposit>,
+    due: Vec<Due>,
     cursor: Option<Cursor>,
     low_since: Option<Instant>,
     conditions: Conditions,
     turned: Turned,
+    /// Set by whoever reads the past: it found deposits, some of them may be due at once.
+    found: Arc<AtomicBool>,
+    /// Has changed when it should be asked again what is due.
+    renewals: watch::Receiver<u64>,
+    /// The same, to end a pause.
+    wake: watch::Receiver<u64>,
 }
 
 impl<S> fmt::Debug for Follower<S> {
@@ -174,7 +194,24 @@ impl<S: ChainSource> Follower<S> {
         let window = usize::try_from(spec.window_blocks).unwrap_or(usize::MAX);
         board.update(&spec.id, |status| status.cursor = cursor);
         let (trail, conditions) = (Trail::of(headers, window), Conditions::default());
-        Self { spec, settings, pool, writer, board, trail, due, cursor, low_since: None, conditions, turned }
+        let (low_since, found) = (None, Arc::default());
+        let (renewals, wake) = (writer.renewals(), writer.renewals());
+        Self {
+            spec,
+            settings,
+            pool,
+            writer,
+            board,
+            trail,
+            due,
+            cursor,
+            low_since,
+            conditions,
+            turned,
+            found,
+            renewals,
+            wake,
+        }
     }
 
     /// The network's name.
@@ -182,7 +219,13 @@ impl<S: ChainSource> Follower<S> {
         &self.spec.id
     }
 
-    /// Follows until asked to stop; ends with `Ok` then, and never otherwise: a network that must halt stays halted.
+    /// Reads the past beside this follower, over the same endpoints.
+    pub fn back_scanner(&self) -> BackScanner<S> {
+        BackScanner::beside(self)
+    }
+
+    /// Follows until asked to stop; ends with `Ok` then, and never otherwise: a network that must halt stands until a person
+    /// resumes it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), Infallible> {
         let mut doubts = 0_u32;
         loop {
@@ -206,9 +249,11 @@ impl<S: ChainSource> Follower<S> {
                     return Ok(());
                 }
                 Err(Setback::Halt(why)) => {
-                    self.halt(why);
-                    idle_until(&stop, &self.turned).await;
-                    return Ok(());
+                    if !self.stand(why, &stop).await {
+                        return Ok(());
+                    }
+                    doubts = 0;
+                    continue;
                 }
                 Err(setback @ (Setback::Source(_) | Setback::Doubt(_))) => {
                     doubts = doubts.saturating_add(1);
@@ -219,14 +264,10 @@ impl<S: ChainSource> Follower<S> {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep(pause) => {}
+                // Its sender lives as long as our handle does.
+                _ = self.wake.changed() => {}
             }
         }
-    }
-
-    fn halt(&self, why: String) {
-        error!(network = %self.spec.id, "halted: {why}");
-        metrics::gauge!("depositd_network_halted", "network" => self.spec.id.to_string()).set(1.0);
-        self.board.update(&self.spec.id, |status| status.state = NetworkState::Halted(why));
     }
 
     fn doubt(&self, setback: &Setback, doubts: u32) {
@@ -238,6 +279,10 @@ impl<S: ChainSource> Follower<S> {
     }
 
     async fn turn(&mut self) -> Result<Turn, Setback> {
+        if let Some(above) = self.cursor.and_then(|cursor| cursor.take_back_above) {
+            return self.take_back(above).await;
+        }
+        self.heed_rules();
         let head = self.pool.head().await?;
         self.note_head(&head);
         let low_for_long = self.low_for_long(&head);
@@ -255,6 +300,10 @@ impl<S: ChainSource> Follower<S> {
                 return Err(Setback::Doubt(format!("the head {} is not above our tip {tip}", head.best)));
             }
         };
+        if self.found.swap(false, Ordering::AcqRel) {
+            let applied = self.writer.verify(self.spec.id.clone(), Vec::new(), None).await?;
+            self.note(applied);
+        }
         self.verify_due(&head).await?;
         let state = match turn {
             Turn::Moved if self.lag(&head) > self.settings.near_blocks => NetworkState::CatchingUp,
@@ -263,12 +312,6 @@ impl<S: ChainSource> Follower<S> {
         self.board.update(&self.spec.id, |status| status.state = state);
         // At the head there is nothing more to read before the next look.
         Ok(if self.trail.tip() == Some(head.best) { Turn::Idle } else { turn })
-    }
-
-    fn note_head(&self, head: &Head) {
-        let network = self.spec.id.to_string();
-        metrics::gauge!("depositd_network_head_height", "network" => network).set(gauge(head.best.height.0));
-        self.board.update(&self.spec.id, |status| status.saw(*head));
     }
 
     fn lag(&self, head: &Head) -> u64 {
@@ -321,33 +364,6 @@ impl<S: ChainSource> Follower<S> {
         Ok(Turn::Moved)
     }
 
-    fn note_reorg(&self, base: BlockRef, old_tip: Option<BlockRef>, applied: &Applied) {
-        let depth = applied.orphaned_blocks;
-        let old_tip = old_tip.map_or_else(String::new, |tip| tip.to_string());
-        info!(network = %self.spec.id, reorg.depth = depth, "reorg: {depth} blocks above {base} left the chain, the tip was {old_tip}, is {}", applied.cursor.tip);
-        let network = self.spec.id.to_string();
-        metrics::counter!("depositd_reorgs_total", "network" => network.clone()).increment(1);
-        metrics::histogram!("depositd_reorg_depth_blocks", "network" => network).record(gauge(depth));
-    }
-
-    fn note(&mut self, applied: Applied) {
-        let Applied { cursor, due, .. } = applied;
-        let now = clock::now();
-        let moved = self.cursor.is_none_or(|old| old.tip != cursor.tip);
-        self.cursor = Some(cursor);
-        self.due = due;
-        let network = self.spec.id.to_string();
-        metrics::gauge!("depositd_network_cursor_height", "network" => network.clone()).set(gauge(cursor.tip.height.0));
-        metrics::gauge!("depositd_network_cursor_block_timestamp_seconds", "network" => network)
-            .set(gauge(cursor.tip_time.0));
-        self.board.update(&self.spec.id, |status| {
-            status.cursor = Some(cursor);
-            if moved {
-                status.progressed = Some(now);
-            }
-        });
-    }
-
     fn tip(&self) -> Result<BlockRef, Setback> {
         self.trail.tip().ok_or_else(|| Setback::Doubt("the network has not begun".to_owned()))
     }
@@ -357,20 +373,4 @@ impl<S: ChainSource> Follower<S> {
 fn doubt_pause(poll: Duration, doubts: u32) -> Duration {
     let doublings = doubts.saturating_sub(1).min(10);
     poll.saturating_mul(1 << doublings).min(DOUBT_PAUSE_MAX.max(poll))
-}
-
-async fn idle_until(stop: &CancellationToken, turned: &Turned) {
-    loop {
-        turned();
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-        }
-    }
-}
-
-/// A metric's value. Prometheus knows only floats; heights stay exact below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "metrics are floats; nothing is decided by them")]
-fn gauge(value: u64) -> f64 {
-    value as f64
 }

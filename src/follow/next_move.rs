@@ -37,7 +37,7 @@ pub enum Move {
 }
 
 /// Blocks below the head that are read by hash, whatever the node calls final.
-const BY_HASH_BLOCKS: u64 = 32;
+pub(super) const BY_HASH_BLOCKS: u64 = 32;
 
 /// Limits of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_condition_is_told_when_it_begins_and_when_it_ends() {
-        let of = |head_stalled, finality_stalled| Conditions { head_stalled, finality_stalled };
+        let of = |head_stalled, finality_stalled| Conditions { head_stalled, finality_stalled, credits_held: false };
         for (before, now, expected) in [
             (of(false, false), of(false, false), vec![]),
             (of(false, false), of(true, false), vec![Change::HeadStalled]),

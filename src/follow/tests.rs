@@ -13,8 +13,8 @@ use crate::{
         pool::{Expected, PoolSettings},
     },
     domain::{
-        Address, Block, BlockHash, Decimals, Evidence, Family, FinalityPolicy, Header, Threshold, Timestamp, Token,
-        TokenAmount,
+        Act, Address, Block, BlockHash, Decimals, Deposit, Evidence, Family, Header, Need, Policy, Threshold,
+        Timestamp, Token, TokenAmount, policy::RuleSet,
     },
     store::{MemoryEngine, Store},
     writer::{Loading, Writer},
@@ -31,6 +31,8 @@ struct Says {
     /// How long it takes to read a range.
     range_takes: Duration,
     heads_asked: usize,
+    /// Blocks were asked for so often.
+    ranges_asked: u64,
 }
 
 #[derive(Clone)]
@@ -39,7 +41,8 @@ struct Fake(&'static str, Arc<Mutex<Says>>);
 impl Fake {
     fn new(name: &'static str, head: u64) -> Self {
         let genesis = Block { header: header(0, 1, BlockHash([0xff; 32])), transfers: Vec::new() };
-        let says = Says { blocks: vec![genesis], solid: 0, range_takes: Duration::ZERO, heads_asked: 0 };
+        let says =
+            Says { blocks: vec![genesis], solid: 0, range_takes: Duration::ZERO, heads_asked: 0, ranges_asked: 0 };
         let fake = Self(name, Arc::new(Mutex::new(says)));
         fake.leave(0, 1, head);
         fake
@@ -98,6 +101,7 @@ impl ChainSource for Fake {
     }
 
     async fn blocks(&self, from: Height, to: Height, near_head: bool) -> Result<Vec<Block>, SourceError> {
+        self.set(|says| says.ranges_asked += 1);
         if !near_head {
             let takes = self.set(|says| says.range_takes);
             tokio::time::sleep(takes).await;
@@ -121,7 +125,7 @@ fn spec() -> NetworkSpec {
         id: "tron-test".parse().unwrap(),
         family: Family::Tron,
         tokens: BTreeMap::from([(TOKEN, token)]),
-        policy: FinalityPolicy { threshold: Threshold::Finalized },
+        policy: Policy::flat(Threshold::Finalized),
         window_blocks: WINDOW,
     }
 }
@@ -134,12 +138,12 @@ fn follower(endpoints: &[Fake], settings: FollowSettings) -> Follower<Fake> {
 fn follower_with(endpoints: &[Fake], settings: FollowSettings, pool: PoolSettings) -> Follower<Fake> {
     let store = Store::in_memory(&MemoryEngine::new(), |_| ()).unwrap();
     let core = Loading::of([spec()]).finish(store).unwrap();
-    let (handle, commands) = WriterHandle::new();
+    let (specs, (handle, commands)) = (core.specs(), WriterHandle::new());
     let writer = Writer::new(core, &handle, commands);
     thread::spawn(move || writer.run().unwrap());
     let expected = Expected { family: Family::Tron, chain_id: 1, genesis: None, decimals: vec![(TOKEN, 6)] };
     let pool = Pool::new(spec().id, expected, endpoints.to_vec(), pool);
-    let settings = FollowSettings { follows_ties: false, ranges_are_final: true, ..settings };
+    let settings = FollowSettings { follows_ties: false, ranges_are_final: true, specs, ..settings };
     let (board, stored, turned) = (StatusBoard::default(), Stored::default(), Box::new(|| ()));
     Follower::new(spec(), settings, Arc::new(pool), handle, board, stored, turned)
 }
@@ -297,3 +301,25 @@ async fn a_node_that_fell_behind_what_is_final_or_kept_halts_nothing_however_lon
         assert_eq!(follower.stands_at(), (101, 1));
     }
 }
+
+#[tokio::test]
+async fn rules_that_change_are_heeded_at_the_next_look_and_end_the_pause_before_it() {
+    let (ahead, honest) = (Fake::new("ahead", 100), Fake::new("honest", 100));
+    let pool = PoolSettings { agree: false, ..PoolSettings::default() };
+    let mut follower = follower_with(&[ahead.clone(), honest], FollowSettings::default(), pool);
+    follower.settle().await;
+    let finalized = |follower: &Follower<Fake>| follower.cursor.and_then(|cursor| cursor.finalized).unwrap().height;
+    assert_eq!(finalized(&follower), Height(82));
+
+    let need = Need { threshold: Threshold::Finalized, second_source: true };
+    let policy = Policy::compile(RuleSet::flat(need), &spec().tokens).unwrap();
+    let act = Act { by: "SIGHUP".to_owned(), at: clock::now(), why: "configuration read again".to_owned() };
+    let writer = follower.writer.clone();
+    writer.reload(vec![NetworkSpec { policy, ..spec() }], false, act).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), follower.wake.changed()).await.expect("no pause goes on").unwrap();
+    ahead.leave(100, 1, 104);
+    follower.settle().await;
+    assert_eq!((follower.stands_at(), finalized(&follower)), ((104, 1), Height(82)), "final on the word of one");
+}
+
+mod backscan;

@@ -6,7 +6,9 @@ use tokio::{
 };
 
 use super::*;
-use crate::domain::{BlockHash, BlockRef, Head, Height, StallLimits, Timestamp};
+use crate::domain::{
+    Address, BlockHash, BlockRef, DepositId, Head, Height, LogOrdinal, StallLimits, Timestamp, TxHash,
+};
 
 async fn fetch(at: std::net::SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(at).await.unwrap();
@@ -17,15 +19,9 @@ async fn fetch(at: std::net::SocketAddr, path: &str) -> String {
     answer
 }
 
-#[tokio::test]
-async fn the_pages_over_http() {
-    let recorder = builder().unwrap().build_recorder();
-    let handle = recorder.handle();
-    let _local = metrics::set_default_local_recorder(&recorder);
-    describe();
-    counter!("depositd_reorgs_total", "network" => "one").increment(2);
-
-    let (networks, turns) = (StatusBoard::default(), TurnBoard::default());
+/// One that is well, one that is halted, and one whose finality stands still.
+fn three_networks() -> StatusBoard {
+    let networks = StatusBoard::default();
     let (one, two) = ("one".parse().unwrap(), "two".parse().unwrap());
     networks.update(&one, |status| status.state = NetworkState::Following);
     let old = BlockRef { height: Height(9), hash: BlockHash([7; 32]) };
@@ -35,8 +31,23 @@ async fn the_pages_over_http() {
         let time = Timestamp(1_700_000_000);
         status.saw(Head { best: old, best_time: time, finalized: Some(old), finalized_time: Some(time) });
         status.limits = StallLimits { head_s: None, finality_s: NonZeroU32::new(120) };
+        let (network, token) = ("three".parse().unwrap(), Address([1; 20]));
+        let id = DepositId { network, tx: TxHash([1; 32]), token, ordinal: LogOrdinal(0) };
+        assert!(status.hold(&id, WhyHeld::Contradicted, "another amount", Millis(1)));
     });
     networks.update(&two, |status| status.state = NetworkState::Halted("reorg too deep".to_owned()));
+    networks
+}
+
+#[tokio::test]
+async fn the_pages_over_http() {
+    let recorder = builder().unwrap().build_recorder();
+    let handle = recorder.handle();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    describe();
+    counter!("depositd_reorgs_total", "network" => "one").increment(2);
+
+    let (networks, turns) = (three_networks(), TurnBoard::default());
     let disk_full = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&disk_full);
     let pages =
@@ -52,7 +63,10 @@ async fn the_pages_over_http() {
         assert!(ready.starts_with("HTTP/1.1 200"), "one network down does not make the process unready: {ready}");
         assert!(ready.contains("[+] store ok\n[+] network one ok\n"), "{ready}");
         assert!(ready.contains("[-] network two failed: halted: reorg too deep\nready\n"), "{ready}");
-        assert!(ready.contains("[-] network three failed: following, but finality stalled\n"), "{ready}");
+        assert!(
+            ready.contains("[-] network three failed: following, but finality stalled, credits held: 1\n"),
+            "{ready}"
+        );
         assert!(fetch(at, "/readyz").await.ends_with("\r\n\r\nready\n"));
 
         disk_full.store(1, Ordering::Relaxed);
@@ -74,6 +88,9 @@ async fn the_pages_over_http() {
             "depositd_network_head_stalled{network=\"three\"} 0",
             "depositd_network_finality_stalled{network=\"three\"} 1",
             "depositd_network_finality_stalled{network=\"one\"} 0",
+            "depositd_credits_held{network=\"three\",why=\"contradicted\"} 1",
+            "depositd_credits_held{network=\"three\",why=\"no_second_source\"} 0",
+            "depositd_credits_held{network=\"one\",why=\"contradicted\"} 0",
             "depositd_network_head_block_timestamp_seconds{network=\"three\"} 1700000000",
             "depositd_network_finalized_block_timestamp_seconds{network=\"three\"} 1700000000",
             "depositd_log_lines_dropped_total 3",

@@ -39,6 +39,18 @@ impl Group {
         Ok(())
     }
 
+    /// Sets one row whatever it means, which is for the upgrade: it writes index rows of rows that it leaves alone.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn set(&mut self, engine: &dyn Engine, key: Key, value: Option<Vec<u8>>) -> Result<(), StoreError> {
+        let mut scratch = Scratch { engine, group: self, new: BTreeMap::new() };
+        scratch.set(key, value)?;
+        let new = scratch.new;
+        self.0.extend(new);
+        Ok(())
+    }
+
     /// The value at `key`: `None` if the group says nothing of it, `Some(None)` if it removes it.
     pub(super) fn get(&self, key: &Key) -> Option<Option<&[u8]>> {
         self.0.get(key.as_bytes()).map(|entry| entry.after.as_deref())
@@ -87,7 +99,13 @@ impl Scratch<'_> {
             Change::Attempt(attempt) => self.put(&Row::Attempt(attempt.clone())),
             Change::Cursor(network, cursor) => self.put(&Row::Cursor(network.clone(), *cursor)),
             Change::Header(network, header) => self.put(&Row::Header(network.clone(), *header)),
-            // Headers have no index rows.
+            Change::Override(set) => self.put(&Row::Override(set.clone())),
+            Change::Scan(scan) => self.put(&Row::Scan(scan.clone())),
+            Change::Audit(record) => self.put(&Row::Audit(record.clone())),
+            // None of these has index rows.
+            Change::DropHolding(network, address) => self.set(Key::holding(network, *address), None),
+            Change::DropOverride(network, scope) => self.set(Key::policy(network, scope), None),
+            Change::DropScan(network, target) => self.set(Key::scan(network, *target), None),
             Change::DropHeader(network, height) => self.set(Key::header(network, *height), None),
         }
     }

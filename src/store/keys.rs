@@ -8,108 +8,42 @@
 //! |---|---|---|---|
 //! | `00` | meta | | schema version, store id |
 //! | `01` | seal | | sequence, running hash, schema, rows and digest of every table but this one |
+//! | `02` | upgrade | | how far the upgrade from an older schema has come; only while it is not done |
 //! | `10` | apps | app`0` | app |
 //! | `11` | orders | app`0` order`0` | order |
+//! | `12` | open orders by deadline | network`0` deadline₈ app`0` order`0` | |
 //! | `20` | holdings | network`0` address₂₀ | holding |
 //! | `30` | cursors | network`0` | network, cursor |
 //! | `31` | headers | network`0` height₈ | network, header |
+//! | `32` | policy overrides | network`0` token₂₀ or none¹ app`0` from`0` | override |
+//! | `33` | scans | network`0` address₂₀ or none¹ | scan |
 //! | `40` | deposits | network`0` tx₃₂ token₂₀ ordinal₄ | deposit |
 //! | `41` | deposits by printed id | digest₂₀, the letters behind `dep_` | the deposit's key |
 //! | `42` | deposits by app | app`0` block time₈ network`0` tx₃₂ token₂₀ ordinal₄ | |
+//! | `43` | deposits by order | app`0` order`0` network`0` tx₃₂ token₂₀ ordinal₄ | |
 //! | `50` | notifications | event`0` | notification |
 //! | `51` | due | endpoint₈ due ms₈ event`0` | |
 //! | `52` | dead letters | since ms₈ event`0` | |
 //! | `53` | attempts | event`0` number₄ | attempt |
+//! | `54` | feed | place₈ | event |
+//! | `55` | feed by app | app`0` place₈ | event |
+//! | `60` | audit | number₈ | record |
+//!
+//! ¹ A byte 0 for none, a byte 1 before the twenty.
 //!
 //! Every value is wrapped as `codec` says: a version byte, the body, a checksum. Tables without a value hold an empty
-//! body. `41`, `42`, `51` and `52` are indexes: `index` derives them from the rows and nothing else writes them.
+//! body. `12`, `41`–`43`, `51`, `52`, `54` and `55` are indexes: `index` derives them from the rows and nothing else writes them.
+
+mod table;
 
 use std::ops::Range;
 
+pub(super) use self::table::Table;
+
 use crate::domain::{
-    Address, AppId, AttemptNo, DepositId, EventId, Height, Millis, NetworkId, OrderId, Timestamp,
-    notification::EndpointId,
+    Address, AppId, AttemptNo, DepositId, EventId, EventPlace, Height, Millis, NetworkId, OrderId, PolicyScope,
+    ScanTarget, Timestamp, TxHash, notification::EndpointId,
 };
-
-/// A kind of row. The number is the key's first byte; it never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(super) enum Table {
-    Meta = 0x00,
-    Seal = 0x01,
-    Apps = 0x10,
-    Orders = 0x11,
-    Holdings = 0x20,
-    Cursors = 0x30,
-    Headers = 0x31,
-    Deposits = 0x40,
-    DepositsByText = 0x41,
-    DepositsByApp = 0x42,
-    Notifications = 0x50,
-    Due = 0x51,
-    DeadLetters = 0x52,
-    Attempts = 0x53,
-}
-
-impl Table {
-    /// All of them, in key order.
-    pub(super) const ALL: [Self; 14] = [
-        Self::Meta,
-        Self::Seal,
-        Self::Apps,
-        Self::Orders,
-        Self::Holdings,
-        Self::Cursors,
-        Self::Headers,
-        Self::Deposits,
-        Self::DepositsByText,
-        Self::DepositsByApp,
-        Self::Notifications,
-        Self::Due,
-        Self::DeadLetters,
-        Self::Attempts,
-    ];
-
-    /// The table a tag byte names.
-    pub(super) fn of_tag(tag: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|table| table.tag() == tag)
-    }
-
-    /// The table a key belongs to.
-    pub(super) fn of_key(key: &[u8]) -> Option<Self> {
-        key.first().and_then(|tag| Self::of_tag(*tag))
-    }
-
-    /// First byte of its keys.
-    pub(super) fn tag(self) -> u8 {
-        self as u8
-    }
-
-    /// Whether its rows follow from rows of other tables.
-    pub(super) fn is_index(self) -> bool {
-        matches!(self, Self::DepositsByText | Self::DepositsByApp | Self::Due | Self::DeadLetters)
-    }
-
-    /// The word used in counts and messages.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Meta => "meta",
-            Self::Seal => "seal",
-            Self::Apps => "apps",
-            Self::Orders => "orders",
-            Self::Holdings => "holdings",
-            Self::Cursors => "cursors",
-            Self::Headers => "headers",
-            Self::Deposits => "deposits",
-            Self::DepositsByText => "deposits_by_text",
-            Self::DepositsByApp => "deposits_by_app",
-            Self::Notifications => "notifications",
-            Self::Due => "due",
-            Self::DeadLetters => "dead_letters",
-            Self::Attempts => "attempts",
-        }
-    }
-}
 
 /// The bytes of a key, or of the beginning all keys of a range share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,6 +78,10 @@ impl Key {
         Self::new(Table::Seal)
     }
 
+    pub(super) fn upgrade() -> Self {
+        Self::new(Table::Upgrade)
+    }
+
     pub(super) fn app(app: &AppId) -> Self {
         Self::new(Table::Apps).text(app.as_str())
     }
@@ -169,6 +107,48 @@ impl Key {
         Self::new(Table::Headers).text(network.as_str()).bytes(&height.0.to_be_bytes())
     }
 
+    /// The beginning of a network's open orders, by deadline.
+    pub(super) fn expiries_of(network: &NetworkId) -> Self {
+        Self::new(Table::Expiries).text(network.as_str())
+    }
+
+    /// The beginning of those with this deadline.
+    pub(super) fn expiries_at(network: &NetworkId, deadline: Timestamp) -> Self {
+        Self::expiries_of(network).bytes(&deadline.0.to_be_bytes())
+    }
+
+    pub(super) fn expiry(network: &NetworkId, deadline: Timestamp, app: &AppId, order: &OrderId) -> Self {
+        Self::expiries_at(network, deadline).text(app.as_str()).text(order.as_str())
+    }
+
+    fn maybe(self, address: Option<Address>) -> Self {
+        match address {
+            None => self.bytes(&[0]),
+            Some(address) => self.bytes(&[1]).bytes(&address.0),
+        }
+    }
+
+    pub(super) fn policy(network: &NetworkId, scope: &PolicyScope) -> Self {
+        let app = scope.app.as_ref().map_or("", |app| app.as_str());
+        Self::new(Table::Overrides).text(network.as_str()).maybe(scope.token).text(app).text(scope.from.as_str())
+    }
+
+    /// The beginning of a network's scans.
+    pub(super) fn scans_of(network: &NetworkId) -> Self {
+        Self::new(Table::Scans).text(network.as_str())
+    }
+
+    pub(super) fn scan(network: &NetworkId, target: ScanTarget) -> Self {
+        Self::scans_of(network).maybe(match target {
+            ScanTarget::Everything => None,
+            ScanTarget::Address(address) => Some(address),
+        })
+    }
+
+    pub(super) fn audit(number: u64) -> Self {
+        Self::new(Table::Audit).bytes(&number.to_be_bytes())
+    }
+
     fn deposit_id(self, id: &DepositId) -> Self {
         self.text(id.network.as_str()).bytes(&id.tx.0).bytes(&id.token.0).bytes(&id.ordinal.0.to_be_bytes())
     }
@@ -189,6 +169,38 @@ impl Key {
 
     pub(super) fn deposit_by_app(app: &AppId, time: Timestamp, id: &DepositId) -> Self {
         Self::deposits_of(app).bytes(&time.0.to_be_bytes()).deposit_id(id)
+    }
+
+    /// The beginning of a transaction's deposits.
+    pub(super) fn deposits_in(network: &NetworkId, tx: TxHash) -> Self {
+        Self::deposits_on(network).bytes(&tx.0)
+    }
+
+    /// The beginning of a network's deposits.
+    pub(super) fn deposits_on(network: &NetworkId) -> Self {
+        Self::new(Table::Deposits).text(network.as_str())
+    }
+
+    /// The beginning of an order's deposits.
+    pub(super) fn deposits_for(app: &AppId, order: &OrderId) -> Self {
+        Self::new(Table::DepositsByOrder).text(app.as_str()).text(order.as_str())
+    }
+
+    pub(super) fn deposit_by_order(app: &AppId, order: &OrderId, id: &DepositId) -> Self {
+        Self::deposits_for(app, order).deposit_id(id)
+    }
+
+    pub(super) fn feed(place: EventPlace) -> Self {
+        Self::new(Table::Feed).bytes(&place.0.to_be_bytes())
+    }
+
+    /// The beginning of an app's events.
+    pub(super) fn feed_of(app: &AppId) -> Self {
+        Self::new(Table::FeedByApp).text(app.as_str())
+    }
+
+    pub(super) fn feed_by_app(app: &AppId, place: EventPlace) -> Self {
+        Self::feed_of(app).bytes(&place.0.to_be_bytes())
     }
 
     pub(super) fn notification(event: &EventId) -> Self {

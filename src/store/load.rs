@@ -10,7 +10,8 @@ use super::{
     group::decode_bytes,
     index::indexes_of,
     keys::{Key, Table, everything},
-    seal::{Meta, SCHEMA, Seal, Tallies},
+    seal::{FIRST_SCHEMA, Meta, SCHEMA, Seal, Tallies},
+    upgrade::Upgrade,
 };
 
 /// The store's first row, before anything else is believed. `None` if there is none.
@@ -22,6 +23,9 @@ pub(super) fn meta(engine: &dyn Engine) -> Result<Option<Meta>, StoreError> {
     let meta = Meta::decode(&value).map_err(|error| StoreError::damaged(format!("its first row: {error}")))?;
     if meta.schema > SCHEMA {
         return Err(StoreError::Newer { found: meta.schema, known: SCHEMA });
+    }
+    if meta.schema < FIRST_SCHEMA {
+        return Err(StoreError::damaged(format!("its first row: there was never a schema {}", meta.schema)));
     }
     Ok(Some(meta))
 }
@@ -45,7 +49,21 @@ pub(super) fn is_empty(engine: &dyn Engine) -> Result<bool, StoreError> {
 /// # Errors
 /// [`StoreError::Damaged`] naming the row or table.
 pub(super) fn check(engine: &dyn Engine, row: &mut dyn FnMut(LoadedRow)) -> Result<Seal, StoreError> {
-    let mut scan = Scan { found: Tallies::default(), derived: Tallies::default(), seal: None, row };
+    check_under(engine, SCHEMA, None, row)
+}
+
+/// The same for a store sealed under `schema`, whose upgrade has come as far as `upgrade` says.
+///
+/// # Errors
+/// As above.
+pub(super) fn check_under(
+    engine: &dyn Engine,
+    schema: u16,
+    upgrade: Option<&Upgrade>,
+    row: &mut dyn FnMut(LoadedRow),
+) -> Result<Seal, StoreError> {
+    let (found, derived) = (Tallies::default(), Tallies::default());
+    let mut scan = Scan { schema, upgrade, found, derived, seal: None, row };
     let mut fault = None;
     engine.scan(everything(), &mut |key, value| match scan.visit(key, value) {
         Ok(()) => ControlFlow::Continue(()),
@@ -61,6 +79,9 @@ pub(super) fn check(engine: &dyn Engine, row: &mut dyn FnMut(LoadedRow)) -> Resu
 }
 
 struct Scan<'a> {
+    /// What the first row says.
+    schema: u16,
+    upgrade: Option<&'a Upgrade>,
     /// What is there.
     found: Tallies,
     /// What the index tables should hold.
@@ -79,13 +100,15 @@ impl Scan<'_> {
             return Ok(());
         }
         self.found.of_mut(table).add(key, value);
-        // The first row has been read before, and the values of index rows follow from the rows they lead to.
-        if table == Table::Meta || table.is_index() {
+        // These rows have been read before, and the values of index rows follow from the rows they lead to.
+        if matches!(table, Table::Meta | Table::Upgrade) || table.is_index() {
             return Ok(());
         }
         let row = decode_bytes(key, value)?;
         for (index, value) in indexes_of(&row) {
-            if let Some(table) = Table::of_key(index.as_bytes()) {
+            if let Some(table) = Table::of_key(index.as_bytes())
+                && self.upgrade.is_none_or(|upgrade| upgrade.has_index(table, key))
+            {
                 self.derived.of_mut(table).add(index.as_bytes(), &value);
             }
         }
@@ -94,13 +117,20 @@ impl Scan<'_> {
             Row::Cursor(network, cursor) => (self.row)(LoadedRow::Cursor(network, cursor)),
             Row::Header(network, header) => (self.row)(LoadedRow::Header(network, header)),
             Row::Deposit(deposit) => (self.row)(LoadedRow::Deposit(deposit)),
-            Row::App(_) | Row::Order(_) | Row::Notification(_) | Row::Attempt(_) => {}
+            Row::Override(set) => (self.row)(LoadedRow::Override(set)),
+            Row::Audit(record) => (self.row)(LoadedRow::Audit(record)),
+            Row::Notification(notification) => (self.row)(LoadedRow::Event(notification.place)),
+            Row::App(_) | Row::Order(_) | Row::Attempt(_) | Row::Scan(_) => {}
         }
         Ok(())
     }
 
     fn finish(self) -> Result<Seal, StoreError> {
         let seal = self.seal.ok_or_else(|| StoreError::damaged("its seal is missing"))?;
+        if seal.schema != self.schema {
+            let (first, sealed) = (self.schema, seal.schema);
+            return Err(StoreError::damaged(format!("its first row says schema {first}, its seal {sealed}")));
+        }
         for table in Table::ALL {
             let (sealed, found) = (seal.tallies.of(table), self.found.of(table));
             if found != sealed {

@@ -5,15 +5,17 @@
 //! nothing more, and the process starts again from what is on disk.
 //!
 //! `keys` draws the schema, `codec` the bytes of values, `seal` what each commit says about the whole store, `load` the
-//! full check at start, `witness` how an older copy is recognised, `engine` what lies underneath.
+//! full check at start, `upgrade` the way from an older schema, `witness` how an older copy is recognised, `engine` what lies underneath.
 //!
 //! Rows must stay under [`ROW_BYTES_MAX`] and groups should stay under 200 rows ([`Store::staged_rows`]): sled moves
 //! larger messages into side files that it never syncs, and was seen to eat memory under larger batches.
 
+mod by_tx;
 mod codec;
 mod durable;
 mod engine;
 mod error;
+mod feed;
 mod group;
 mod index;
 mod keys;
@@ -21,7 +23,11 @@ mod load;
 mod lock;
 mod open;
 mod read;
+mod read_audit;
+mod read_orders;
 mod seal;
+mod sweep;
+mod upgrade;
 mod witness;
 
 use std::{
@@ -51,8 +57,8 @@ pub use self::{
 };
 use crate::{
     domain::{
-        Address, App, AppId, Cursor, Deposit, DepositId, EventId, Header, Holding, NetworkId, Notification, Order,
-        OrderId,
+        Address, App, AppId, AuditRecord, Cursor, Deposit, DepositId, EventId, EventPlace, Header, Holding, NetworkId,
+        Notification, Order, OrderId, PolicyOverride, Scan, ScanTarget, Timestamp,
     },
     tracker::Changeset,
 };
@@ -67,7 +73,7 @@ pub struct Durable {
     pub sequence: u64,
 }
 
-/// A row met by the full check at start, in key order: all addresses, then all cursors, headers, deposits.
+/// A row met by the full check at start, in key order, kind after kind as below.
 #[derive(Debug)]
 pub enum LoadedRow {
     /// A watched or owned address.
@@ -76,8 +82,14 @@ pub enum LoadedRow {
     Cursor(NetworkId, Cursor),
     /// A header of the window.
     Header(NetworkId, Header),
+    /// A rule set while running.
+    Override(PolicyOverride),
     /// A deposit.
     Deposit(Deposit),
+    /// The place of an event.
+    Event(EventPlace),
+    /// What a person did; in the order of numbers.
+    Audit(AuditRecord),
 }
 
 /// Where the store is.
@@ -141,8 +153,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or creates the store in a directory, checks every row of it once, and hands rows to `row` in key order.
-    /// What `row` was given is worthless if an error follows.
+    /// Opens or creates the store in a directory, checks every row of it, and hands rows to `row` in key order, once.
+    /// What `row` was given is worthless if an error follows. A store of an older schema is checked, upgraded and
+    /// checked again; after an interruption the next open goes on with it.
     ///
     /// # Errors
     /// [`StoreError`]: every variant but those of staging and committing.
@@ -242,6 +255,29 @@ impl Store {
     /// The row cannot be read: stop.
     pub fn notification(&self, id: &EventId) -> Result<Option<Notification>, StoreError> {
         self.row(&Key::notification(id))?.map(|row| expect_row!(row, Notification)).transpose()
+    }
+
+    /// See [`Store::app`].
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn scan(&self, network: &NetworkId, target: ScanTarget) -> Result<Option<Scan>, StoreError> {
+        self.row(&Key::scan(network, target))?.map(|row| expect_row!(row, Scan)).transpose()
+    }
+
+    /// Orders that wait on `network` although blocks younger than their deadline lie deep: those with a deadline below
+    /// `time`, by deadline, at most `limit`. Committed rows only: an order of the group that waits comes with the next
+    /// commit.
+    ///
+    /// # Errors
+    /// The rows cannot be read: stop.
+    pub fn overdue(
+        &self,
+        network: &NetworkId,
+        time: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(AppId, OrderId)>, StoreError> {
+        self.shared.read(|engine| read::overdue(engine, network, time, limit))
     }
 
     /// For everyone else: durable rows only.

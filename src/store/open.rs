@@ -1,7 +1,7 @@
 //! From a directory to a store that can be trusted, or a refusal that says what to do.
 //!
 //! Order: the directory, the lock, the witness (so that a newer store is refused before sled may write anything),
-//! sled, the first row, the full scan, the witness again, the side files.
+//! sled, the first row, the full scan, the witness again, the side files, and the upgrade of an older schema.
 
 use std::{
     cell::Cell,
@@ -19,6 +19,7 @@ use super::{
     lock::StoreLock,
     mark,
     seal::{Meta, SCHEMA, Seal},
+    upgrade::{self, Marker, Upgrade},
     witness::Witness,
 };
 
@@ -57,8 +58,9 @@ fn open_and_check(options: &StoreOptions, row: &mut dyn FnMut(LoadedRow)) -> Res
     if load::meta(&engine)?.is_none() && load::is_empty(&engine)? {
         witness.allows_empty()?;
     }
-    let (meta, seal) = begin_or_check(&engine, row)?;
-    witness.allows(&meta, &seal)?;
+    let found = begin_or_check(&engine, row)?;
+    let (meta, seal) = (&found.meta, &found.seal);
+    witness.allows(meta, seal)?;
     no_side_files(dir)?;
     // A kill in the first moments may have left files whose names are not on disk yet.
     let first = |source| StoreError::NotDurable { sequence: seal.sequence, source };
@@ -67,13 +69,14 @@ fn open_and_check(options: &StoreOptions, row: &mut dyn FnMut(LoadedRow)) -> Res
         let parent = durable::parent_of(dir);
         durable::sync_path(&parent).map_err(StoreError::io("sync", &parent))?;
     }
-    mark(&mut witness, &meta, &seal).map_err(first)?;
+    mark(&mut witness, meta, seal).map_err(first)?;
+    let (meta, seal) = found.upgraded(&engine, &mut |meta, seal| mark(&mut witness, meta, seal), row)?;
     Ok(assemble(Box::new(engine), meta, seal, Some((witness, lock))))
 }
 
 /// See [`Store::in_memory`].
 pub(super) fn in_memory(engine: &MemoryEngine, row: &mut dyn FnMut(LoadedRow)) -> Result<Store, StoreError> {
-    let (meta, seal) = begin_or_check(engine, row)?;
+    let (meta, seal) = begin_or_check(engine, row)?.upgraded(engine, &mut |_, _| Ok(()), row)?;
     Ok(assemble(Box::new(engine.clone()), meta, seal, None))
 }
 
@@ -83,16 +86,45 @@ fn assemble(engine: Box<dyn Engine>, meta: Meta, seal: Seal, files: Option<(Witn
     Store { shared: Arc::new(shared), group: Group::default(), meta, witness }
 }
 
-/// Writes the first rows of a new store, or checks all rows of one that is there.
-fn begin_or_check(engine: &dyn Engine, row: &mut dyn FnMut(LoadedRow)) -> Result<(Meta, Seal), StoreError> {
+/// A store whose rows are what was committed.
+struct Found {
+    meta: Meta,
+    seal: Seal,
+    /// What is to be done before it can be worked with. Then no row has been handed over yet.
+    upgrade: Option<Upgrade>,
+}
+
+impl Found {
+    /// Brings an older schema up to date, with another full check behind it.
+    fn upgraded(
+        self,
+        engine: &dyn Engine,
+        mark: Marker<'_>,
+        row: &mut dyn FnMut(LoadedRow),
+    ) -> Result<(Meta, Seal), StoreError> {
+        let Some(state) = self.upgrade else { return Ok((self.meta, self.seal)) };
+        let (meta, _) = upgrade::run(engine, (self.meta, self.seal), state, mark)?;
+        Ok((meta, load::check(engine, row)?))
+    }
+}
+
+/// Writes the first rows of a new store, or checks all rows of one that is there by the rules of its schema.
+fn begin_or_check(engine: &dyn Engine, row: &mut dyn FnMut(LoadedRow)) -> Result<Found, StoreError> {
     match load::meta(engine)? {
-        Some(meta) => Ok((meta, load::check(engine, row)?)),
+        Some(meta) => {
+            let upgrade = Upgrade::pending(engine, &meta)?;
+            let seal = match &upgrade {
+                None => load::check(engine, row)?,
+                Some(_) => load::check_under(engine, meta.schema, upgrade.as_ref(), &mut |_| ())?,
+            };
+            Ok(Found { meta, seal, upgrade })
+        }
         None if load::is_empty(engine)? => begin(engine),
         None => Err(StoreError::damaged("its first row is missing")),
     }
 }
 
-fn begin(engine: &dyn Engine) -> Result<(Meta, Seal), StoreError> {
+fn begin(engine: &dyn Engine) -> Result<Found, StoreError> {
     let mut store = [0; 16];
     getrandom::fill(&mut store).map_err(|error| {
         StoreError::Unreadable(EngineError::Failed(format!("no random numbers for the store's id: {error}")))
@@ -102,7 +134,7 @@ fn begin(engine: &dyn Engine) -> Result<(Meta, Seal), StoreError> {
     let seal = Seal::default().next(&[], &batch);
     batch.push((Key::seal().into_bytes(), Some(seal.encode())));
     engine.apply(&batch).map_err(|source| StoreError::NotDurable { sequence: seal.sequence, source })?;
-    Ok((meta, seal))
+    Ok(Found { meta, seal, upgrade: None })
 }
 
 /// sled writes oversized messages into files of their own, which it never syncs. Our rows are too small for that.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::domain::{
     Address, App, AppId, Attempt, Cursor, Deposit, EventId, Holding, Millis, NetworkId, Notification, Order, OrderId,
-    notification::EndpointId,
+    Timestamp, notification::EndpointId,
 };
 
 /// Reads durable rows. Waits while a commit is on its way to disk, so nothing is seen that could still vanish.
@@ -170,7 +170,7 @@ impl Reader {
     /// `dead_letters`… Kinds without rows are there with 0.
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         let seal = self.0.seal();
-        let told = Table::ALL.into_iter().filter(|table| !matches!(table, Table::Meta | Table::Seal));
+        let told = Table::ALL.into_iter().filter(|table| !matches!(table, Table::Meta | Table::Seal | Table::Upgrade));
         told.map(|table| (table.word(), seal.tallies.of(table).rows)).collect()
     }
 
@@ -181,7 +181,7 @@ impl Reader {
 }
 
 /// The keys of `all` above `last`, or all of them.
-fn above(all: &Key, last: Option<Key>) -> Range<Vec<u8>> {
+pub(super) fn above(all: &Key, last: Option<Key>) -> Range<Vec<u8>> {
     last.map_or_else(|| all.range(), |last| all.range_above(&last))
 }
 
@@ -191,7 +191,7 @@ pub(super) fn get(engine: &dyn Engine, key: &Key) -> Result<Option<Row>, StoreEr
 }
 
 /// The row an index row promised.
-fn behind(engine: &dyn Engine, key: &Key) -> Result<Row, StoreError> {
+pub(super) fn behind(engine: &dyn Engine, key: &Key) -> Result<Row, StoreError> {
     get(engine, key)?
         .ok_or_else(|| StoreError::damaged(format!("row {} is missing behind its index", hex::encode(key.as_bytes()))))
 }
@@ -205,14 +205,14 @@ fn scan(
 }
 
 /// At most `limit` rows of `range`, in key order.
-fn rows(engine: &dyn Engine, range: Range<Vec<u8>>, limit: usize) -> Result<Vec<Row>, StoreError> {
+pub(super) fn rows(engine: &dyn Engine, range: Range<Vec<u8>>, limit: usize) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::new();
     collect(engine, range, limit, |key, value| found.push(decode_bytes(key, value)))?;
     found.into_iter().collect()
 }
 
 /// At most `limit` keys of `range`, in order.
-fn keys(engine: &dyn Engine, range: Range<Vec<u8>>, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+pub(super) fn keys(engine: &dyn Engine, range: Range<Vec<u8>>, limit: usize) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut found = Vec::new();
     collect(engine, range, limit, |key, _| found.push(key.to_vec()))?;
     Ok(found)
@@ -245,4 +245,24 @@ fn due_key(key: &[u8]) -> Result<(EndpointId, Millis, EventId), StoreError> {
         Some((EndpointId(*lane), Millis(u64::from_be_bytes(*at)), event))
     };
     parts().ok_or_else(|| StoreError::damaged(format!("due row {} is no due row", hex::encode(key))))
+}
+
+/// See [`Store::overdue`](super::Store::overdue).
+pub(super) fn overdue(
+    engine: &dyn Engine,
+    network: &NetworkId,
+    time: Timestamp,
+    limit: usize,
+) -> Result<Vec<(AppId, OrderId)>, StoreError> {
+    let all = Key::expiries_of(network);
+    let range = all.as_bytes().to_vec()..Key::expiries_at(network, time).into_bytes();
+    let order = |key: &Vec<u8>| {
+        let parts = || {
+            let rest = std::str::from_utf8(key.get(all.as_bytes().len() + 8..)?).ok()?;
+            let (app, order) = rest.strip_suffix('\0')?.split_once('\0')?;
+            Some((app.parse().ok()?, OrderId::parse(order).ok()?))
+        };
+        parts().ok_or_else(|| StoreError::damaged(format!("expiry {} has no such form", hex::encode(key))))
+    };
+    keys(engine, range, limit)?.iter().map(order).collect()
 }

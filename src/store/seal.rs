@@ -15,10 +15,12 @@ use super::{
     keys::Table,
 };
 
-/// The schema this program writes; it refuses newer ones.
-pub(super) const SCHEMA: u16 = 1;
+/// The schema this program writes; it refuses newer ones and upgrades older ones.
+pub(super) const SCHEMA: u16 = 2;
+/// The first schema there was.
+pub(super) const FIRST_SCHEMA: u16 = 1;
 
-/// The first row of a store.
+/// The first row of a store. Its form never changes, so that every older program can read that it is too old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Meta {
     pub(super) schema: u16,
@@ -28,7 +30,7 @@ pub(super) struct Meta {
 
 impl Meta {
     pub(super) fn encode(&self) -> Vec<u8> {
-        codec::wrap(|to| {
+        codec::wrap_for_all(|to| {
             to.u16(self.schema);
             to.fixed(&self.store);
         })
@@ -85,6 +87,8 @@ impl Tallies {
 /// The last commit, as its own row describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seal {
+    /// The schema its commit was written under.
+    pub(super) schema: u16,
     /// Counts commits; the first, which creates the store, is 1.
     pub(super) sequence: u64,
     /// SHA-256 over the running hash before it, its sequence and its rows.
@@ -119,12 +123,12 @@ impl Seal {
                 tallies.of_mut(table).add(key, value);
             }
         }
-        Self { sequence, running: running.finalize().into(), tallies }
+        Self { schema: SCHEMA, sequence, running: running.finalize().into(), tallies }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         codec::wrap(|to| {
-            to.u16(SCHEMA);
+            to.u16(self.schema);
             to.u64(self.sequence);
             to.fixed(&self.running);
             to.count(self.tallies.0.len());
@@ -138,16 +142,14 @@ impl Seal {
 
     pub(super) fn decode(value: &[u8]) -> Result<Self, CodecError> {
         codec::unwrap(value, |from| {
-            if from.u16()? != SCHEMA {
-                return Err(CodecError("sealed by another schema"));
-            }
+            let schema = from.u16()?;
             let sequence = from.u64()?;
             let running = from.fixed()?;
             let tallies = from.list(|from| {
                 let table = Table::of_tag(from.u8()?).ok_or(CodecError("unknown table"))?;
                 Ok((table, Tally { rows: from.u64()?, digest: from.u128()? }))
             })?;
-            Ok(Self { sequence, running, tallies: Tallies(tallies.into_iter().collect()) })
+            Ok(Self { schema, sequence, running, tallies: Tallies(tallies.into_iter().collect()) })
         })
     }
 }

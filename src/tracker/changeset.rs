@@ -1,7 +1,8 @@
 //! What a plan wants to change, as rows. Thinking ends here; committing begins here.
 
 use crate::domain::{
-    App, Attempt, Cursor, Deposit, DepositEvent, Header, Height, Holding, NetworkId, Notification, Order,
+    Address, App, Attempt, AuditRecord, Cursor, Deposit, Event, Header, Height, Holding, NetworkId, Notification,
+    Order, PolicyOverride, PolicyScope, Scan, ScanTarget,
 };
 
 /// One row to write or remove.
@@ -23,6 +24,18 @@ pub enum Change {
     Cursor(NetworkId, Cursor),
     /// A header that entered the window, replacing any at its height.
     Header(NetworkId, Header),
+    /// An address that has no owner any more.
+    DropHolding(NetworkId, Address),
+    /// A rule set while running.
+    Override(PolicyOverride),
+    /// A rule that is not set any more.
+    DropOverride(NetworkId, PolicyScope),
+    /// A scan, new or further on.
+    Scan(Scan),
+    /// A scan that is done.
+    DropScan(NetworkId, ScanTarget),
+    /// What a person or a reload did.
+    Audit(AuditRecord),
     /// A header that left the window.
     DropHeader(NetworkId, Height),
 }
@@ -33,5 +46,5 @@ pub struct Changeset {
     /// Rows, in the order they are applied: a later one for the same key wins.
     pub changes: Vec<Change>,
     /// Facts to be told; the writer turns each into a notification row of the same commit.
-    pub events: Vec<DepositEvent>,
+    pub events: Vec<Event>,
 }

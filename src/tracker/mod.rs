@@ -7,8 +7,13 @@
 pub mod changeset;
 mod credit;
 mod draft;
+mod expiry;
+pub mod explain;
+mod manual;
 mod matching;
 mod progress;
+mod resume;
+mod scan;
 mod watch_index;
 mod window;
 
@@ -17,14 +22,15 @@ mod tests;
 
 pub use changeset::{Change, Changeset};
 pub use draft::{Known, Needs};
+pub use scan::Scanned;
 pub use watch_index::WatchIndex;
 pub use window::HeaderWindow;
 
 use std::{collections::BTreeMap, ops::Bound};
 
 use crate::domain::{
-    Address, AppId, BlockBatch, BlockRef, Cursor, Deposit, DepositId, DepositState, Evidence, Header, Height,
-    NetworkSpec, OrderId, Standing, Token,
+    Address, AppId, BlockBatch, BlockRef, Cursor, Deposit, DepositId, DepositState, Evidence, Header, Height, Need,
+    NetworkSpec, OrderId, Policy, Standing, Token,
 };
 
 /// Why a plan cannot be made. Nothing has changed.
@@ -33,6 +39,9 @@ pub enum PlanError {
     /// The network has no cursor yet.
     #[error("the network has not been adopted yet")]
     NotAdopted,
+    /// What a person asked for is not possible as things stand.
+    #[error("{0}")]
+    Precondition(String),
     /// It does not fit what is committed: look again.
     #[error("{0}")]
     Stale(String),
@@ -44,6 +53,15 @@ pub enum PlanError {
         /// Our tip.
         tip: BlockRef,
     },
+}
+
+/// A deposit at its threshold, and what its evidence must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The deposit.
+    pub deposit: Deposit,
+    /// What it needs.
+    pub need: Need,
 }
 
 /// Where a deposit stands in the order of age.
@@ -149,19 +167,58 @@ impl Tracker {
     }
 
     /// Deposits at their threshold that wait for evidence, oldest first, at most `limit`.
-    pub fn due(&self, limit: usize) -> Vec<Deposit> {
+    pub fn due(&self, limit: usize) -> Vec<Due> {
         self.due_behind(None, limit)
     }
 
     /// The same, beginning behind `last` and going round: those that cannot be proved do not keep the others from
     /// their turn.
-    pub fn due_behind(&self, last: Option<&DepositPlace>, limit: usize) -> Vec<Deposit> {
+    pub fn due_behind(&self, last: Option<&DepositPlace>, limit: usize) -> Vec<Due> {
         let ripe = |deposit: &&Deposit| {
-            self.standing(deposit).is_some_and(|standing| self.spec.policy.is_met(standing, deposit.amount))
+            let need = self.need_of(deposit);
+            let is_met = |standing| self.spec.policy.is_met(need, standing);
+            deposit.hold.is_none() && self.standing(deposit).is_some_and(is_met)
         };
         let behind = self.pending.range((last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
         let before = last.into_iter().flat_map(|last| self.pending.range(..=last));
-        behind.chain(before).map(|(_, deposit)| deposit).filter(ripe).take(limit).cloned().collect()
+        behind
+            .chain(before)
+            .map(|(_, deposit)| deposit)
+            .filter(ripe)
+            .take(limit)
+            .map(|deposit| self.due_one(deposit))
+            .collect()
+    }
+
+    /// Every deposit that is seen and neither credited nor turned away, oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Deposit> {
+        self.pending.values()
+    }
+
+    /// Deposits that wait and would be at their threshold under one of `policies`, oldest first.
+    pub fn ripe_under<'a>(&'a self, policies: &'a [&'a Policy]) -> impl Iterator<Item = &'a Deposit> {
+        let is_ripe = |deposit: &&Deposit| {
+            let standing = self.standing(deposit);
+            policies.iter().any(|policy| {
+                let need = policy.need_for(deposit.id.token, &deposit.app, deposit.amount);
+                standing.is_some_and(|standing| policy.is_met(need, standing))
+            })
+        };
+        self.pending.values().filter(is_ripe)
+    }
+
+    fn due_one(&self, deposit: &Deposit) -> Due {
+        Due { need: self.need_of(deposit), deposit: deposit.clone() }
+    }
+
+    /// What a deposit of this network needs to be credited.
+    pub fn need_of(&self, deposit: &Deposit) -> Need {
+        self.spec.policy.need_for(deposit.id.token, &deposit.app, deposit.amount)
+    }
+
+    /// Goes on with another policy, or with other limits of its tokens. What is credited stays credited.
+    pub fn set_spec(&mut self, spec: NetworkSpec) {
+        self.spec = spec;
     }
 
     /// Whether a detected deposit is meant for this order.
@@ -212,6 +269,7 @@ impl Tracker {
                 Change::Holding(holding) if holding.network == self.spec.id => {
                     self.watches.insert(holding.address);
                 }
+                Change::DropHolding(network, address) if *network == self.spec.id => self.watches.remove(*address),
                 Change::Deposit(deposit) if deposit.id.network == self.spec.id => self.place(deposit.clone()),
                 Change::Cursor(..)
                 | Change::Header(..)
@@ -221,7 +279,13 @@ impl Tracker {
                 | Change::App(_)
                 | Change::Order(_)
                 | Change::Notification(_)
-                | Change::Attempt(_) => {}
+                | Change::Attempt(_)
+                | Change::DropHolding(..)
+                | Change::Override(_)
+                | Change::DropOverride(..)
+                | Change::Scan(_)
+                | Change::DropScan(..)
+                | Change::Audit(_) => {}
             }
         }
         self.forget_what_is_settled();

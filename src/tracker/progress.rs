@@ -7,7 +7,7 @@ use super::{
 };
 use crate::domain::{
     Block, BlockBatch, BlockRef, Cursor, Deposit, DepositEvent, DepositState, EventId, EventKind, Header, Height,
-    Order, Reason, Timestamp,
+    Holding, Order, Reason, Timestamp, Transfer,
 };
 
 impl Tracker {
@@ -30,7 +30,8 @@ impl Tracker {
         for header in &headers[kept..] {
             draft.put(Change::Header(self.spec.id.clone(), *header));
         }
-        let cursor = Cursor { tip: tip.at, tip_time: tip.time, peak: tip.at.height, finalized: None };
+        let cursor =
+            Cursor { tip: tip.at, tip_time: tip.time, peak: tip.at.height, finalized: None, take_back_above: None };
         draft.put(Change::Cursor(self.spec.id.clone(), cursor));
         Ok(draft.finish())
     }
@@ -66,6 +67,7 @@ impl Tracker {
         let cursor = self.cursor.ok_or(PlanError::NotAdopted)?;
         let base_header = *self.locate(base, cursor)?;
         let top = blocks.last().map_or(base_header, |block| block.header);
+        let overdue = known.overdue.clone();
         let mut draft = Draft::on(known);
 
         self.orphan_above(base.height, top.time, &mut draft)?;
@@ -82,7 +84,8 @@ impl Tracker {
             draft.put(Change::DropHeader(self.spec.id.clone(), header.at.height));
         }
         let finalized = self.final_block(cursor, finalized, base, blocks);
-        let moved = Cursor { tip: top.at, tip_time: top.time, peak, finalized };
+        let moved = Cursor { tip: top.at, tip_time: top.time, peak, finalized, ..cursor };
+        self.expire(&overdue, &moved, blocks, &mut draft)?;
         self.settle_below(&moved, base.height, &mut draft);
         draft.put(Change::Cursor(self.spec.id.clone(), moved));
         Ok(draft.finish())
@@ -119,10 +122,11 @@ impl Tracker {
         Ok(())
     }
 
-    fn reverse(&self, deposit: &Deposit, now: Timestamp, draft: &mut Draft) -> Result<(), PlanError> {
+    /// Takes a credit back.
+    pub(super) fn reverse(&self, deposit: &Deposit, now: Timestamp, draft: &mut Draft) -> Result<(), PlanError> {
         let credited = EventId::money(&deposit.text(), deposit.version);
         let order = draft.order(&deposit.app, deposit.order.as_ref()).cloned();
-        let order = order.map(|order| draft.reopen(&order, &deposit.id));
+        let order = order.map(|order| draft.reopen(&order, deposit));
         let reversed = Deposit {
             state: DepositState::Orphaned,
             version: deposit.version.next(),
@@ -138,7 +142,6 @@ impl Tracker {
     fn detect_in(&self, block: &Block, peak: Height, draft: &mut Draft) -> Result<(), PlanError> {
         for transfer in &block.transfers {
             let Some(holding) = draft.holding(&self.spec.id, transfer.to).cloned() else { continue };
-            let Some(token) = self.token(transfer.token) else { continue };
             let id = crate::domain::DepositId::of(&self.spec.id, transfer);
             let prior = draft.deposit(&id).cloned();
             if let Some(prior) = prior.as_ref().filter(|prior| prior.state != DepositState::Orphaned) {
@@ -149,28 +152,39 @@ impl Tracker {
                     prior.included_at
                 )));
             }
-            let mut deposit = matching::detect(&self.spec, block, transfer, &holding, prior.as_ref(), peak);
-            let meant_for = draft.order(&deposit.app, deposit.order.as_ref());
-            let open = draft.order(&holding.app, holding.open_order.as_ref());
-            match matching::claim(&deposit, token, &holding, meant_for, open) {
-                Claim::Order(_) => {
-                    deposit.order = matching::order_claimed(&deposit, meant_for, open).map(|order| order.id.clone());
-                }
-                Claim::Standing => {}
-                Claim::Nobody(reason) => deposit.reason = reason,
-            }
-            draft.put_deposit(deposit);
+            self.detect(block, transfer, &holding, prior.as_ref(), peak, draft);
         }
         Ok(())
     }
 
+    /// Takes note of one transfer that is not known. `peak`: no block up to here was the first to show it.
+    pub(super) fn detect(
+        &self,
+        block: &Block,
+        transfer: &Transfer,
+        holding: &Holding,
+        prior: Option<&Deposit>,
+        peak: Height,
+        draft: &mut Draft,
+    ) {
+        let Some(token) = self.token(transfer.token) else { return };
+        let mut deposit = matching::detect(&self.spec, block, transfer, holding, prior, peak);
+        let orders = draft.orders_for(&deposit, holding);
+        let claim = matching::claim(&deposit, token, holding, orders.as_ref());
+        deposit.order = claim.order().map(|order| order.id.clone()).or(deposit.order);
+        if let Claim::Nobody(reason, _) = claim {
+            deposit.reason = reason;
+        }
+        draft.put_deposit(deposit);
+    }
+
     /// The lowest height that stays in the window when the tip is at `top`.
-    fn floor_under(&self, top: Height) -> Height {
+    pub(super) fn floor_under(&self, top: Height) -> Height {
         top.down(u64::from(self.spec.window_blocks).saturating_sub(1))
     }
 
     /// The newest final block we may believe in: on our own chain as it will be, and never below an earlier one.
-    fn final_block(
+    pub(super) fn final_block(
         &self,
         cursor: Cursor,
         claimed: Option<BlockRef>,

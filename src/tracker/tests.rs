@@ -1,11 +1,14 @@
 //! Table tests: a script of blocks in, the story of its deposits out.
 //!
 //! Script lines:
-//! `policy 2` or `policy final` · `tron` (a TRON network, credited when solid, window 64) · `window 8` · `watch A` · `order o1 A 50`
-//! (registered at the current tip) · `on 0: 1a[t1 A 50], 2a` (a batch on that base; `t1.1` is the token's second log in
+//! `policy 2` or `policy final` · `tiers 2 100:5` (from 100 on five confirmations; `5+`: and a second source) · `tron` (a TRON network, credited when solid, window 64) · `window 8` · `watch A` · `order o1 A 50`
+//! (registered at the current tip; options at `World::order`) · `held t1` / `free t1` (by a person) · `on 0: 1a[t1 A 50], 2a` (a batch on that base; `t1.1` is the token's second log in
 //! t1; `A<A` pays A from A, `A<0` from the zero address; `3a..9a` are empty blocks) · `final 2a` (the node calls it final
 //! with the next line) · `down 1a` (the chain ends there) · `hold` / `ask` (withhold or give evidence again) ·
-//! `forge t1 9` (evidence of another amount) · `elsewhere t1 1b` (evidence of another block) · `cursor` (tell it) ·
+//! `scan A 3..9 on 2a: 3a[t1 A 50], 4a` (those blocks again, for A from height 3 to 9; `*` for everything) · `back 3a` (a person
+//! takes everything above back, and the chain has 3a) ·
+//! `forge t1 9` (evidence of another amount) · `weak t1` (evidence nobody was asked twice for) ·
+//! `elsewhere t1 1b` (evidence of another block) · `cursor` (tell it) ·
 //! `restart` (load again what is stored).
 //! Heights come from the names: `12b` is height 12 on branch b.
 
@@ -15,9 +18,9 @@ use expect_test::{Expect, expect};
 
 use super::{Change, Changeset, Known, Needs, PlanError, Tracker};
 use crate::domain::{
-    Address, AppId, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, Deposit, DepositId, Evidence,
-    Family, FinalityPolicy, Header, Height, Holding, LogOrdinal, Millis, NetworkId, NetworkSpec, Order, OrderId,
-    OrderLine, OrderState, Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash, UserMark, Watch,
+    Act, Address, AppId, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, Deposit, DepositId, Event,
+    Evidence, Family, Header, Height, LogOrdinal, Millis, Need, NetworkId, NetworkSpec, Order, OrderState, Policy,
+    Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash,
 };
 
 const TOKEN: Address = Address([0xee; 20]);
@@ -51,7 +54,7 @@ fn spec(threshold: Threshold, window_blocks: u32) -> NetworkSpec {
         id: network(),
         family: Family::Evm,
         tokens: BTreeMap::from([(TOKEN, token)]),
-        policy: FinalityPolicy { threshold },
+        policy: Policy::flat(threshold),
         window_blocks,
     }
 }
@@ -99,6 +102,20 @@ fn spread(text: &str) -> Vec<String> {
     (at(from).height.0..=at(to).height.0).map(|height| format!("{height}{branch}")).collect()
 }
 
+/// Linked blocks on `base`.
+fn blocks_on(base: &str, blocks: &str) -> Vec<Block> {
+    let mut below = at(base);
+    let blocks = blocks.split(", ").flat_map(spread).map(|text| {
+        let (name, transfers) = text.split_once('[').unwrap_or((&text, "]"));
+        let transfers = transfers.trim_end_matches(']').split("; ").filter(|t| !t.is_empty()).map(transfer);
+        let here = at(name);
+        let header = Header { at: here, parent: below.hash, time: Timestamp(here.height.0 * 12) };
+        below = here;
+        Block { header, transfers: transfers.collect() }
+    });
+    blocks.collect()
+}
+
 impl World {
     fn new() -> Self {
         let two = Confirmations(NonZeroU32::new(2).unwrap());
@@ -122,6 +139,26 @@ impl World {
         known
     }
 
+    /// As the store answers: open orders with an earlier deadline.
+    fn with_overdue(&self, known: Known, ripe: Option<Timestamp>) -> Known {
+        let waits = |order: &&Order| {
+            let has_line = order.line(&network()).is_some_and(|line| !line.closed);
+            order.state == OrderState::Open && has_line && ripe.is_some_and(|time| order.is_late(time))
+        };
+        let overdue: Vec<_> = self.rows.orders.values().filter(waits).collect();
+        let mut known = Known { overdue: overdue.iter().map(|o| (o.app.clone(), o.id.clone())).collect(), ..known };
+        for order in overdue {
+            known.holdings.extend(
+                self.rows
+                    .holdings
+                    .iter()
+                    .filter(|((_, a), _)| *a == order.address)
+                    .map(|(k, h)| (k.clone(), h.clone())),
+            );
+        }
+        known
+    }
+
     fn take(&mut self, changes: Changeset) {
         self.tracker.accept(&changes);
         for change in changes.changes {
@@ -138,6 +175,12 @@ impl World {
                     self.rows.holdings.insert((holding.network.clone(), holding.address), holding);
                 }
                 Change::App(_)
+                | Change::DropHolding(..)
+                | Change::Override(_)
+                | Change::DropOverride(..)
+                | Change::Scan(_)
+                | Change::DropScan(..)
+                | Change::Audit(_)
                 | Change::Notification(_)
                 | Change::Attempt(_)
                 | Change::Cursor(..)
@@ -146,6 +189,14 @@ impl World {
             }
         }
         for event in changes.events {
+            let event = match event {
+                Event::Deposit(event) => event,
+                Event::Order(event) => {
+                    let (kind, order, block) = (event.kind.word(), &event.order.id, name_of(event.block));
+                    writeln!(self.story, "    -> {kind} {order} by {block}").unwrap();
+                    continue;
+                }
+            };
             let order = event.order.map_or_else(String::new, |order| format!(" for {}", order.id));
             let (kind, version, reason) = (event.kind.word(), event.version.0, event.deposit.reason.word());
             let confirmations = event.confirmations;
@@ -169,17 +220,9 @@ impl World {
     }
 
     fn batch(&mut self, base: &str, blocks: &str) {
-        let mut below = at(base);
-        let blocks = blocks.split(", ").flat_map(spread).map(|text| {
-            let (name, transfers) = text.split_once('[').unwrap_or((&text, "]"));
-            let transfers = transfers.trim_end_matches(']').split("; ").filter(|t| !t.is_empty()).map(transfer);
-            let here = at(name);
-            let header = Header { at: here, parent: below.hash, time: Timestamp(here.height.0 * 12) };
-            below = here;
-            Block { header, transfers: transfers.collect() }
-        });
-        let batch = BlockBatch::link(at(base), blocks.collect()).unwrap();
-        let known = self.known(self.tracker.needs_of_batch(&batch));
+        let batch = BlockBatch::link(at(base), blocks_on(base, blocks)).unwrap();
+        let ripe = self.tracker.overdue_after(&batch, self.finalized);
+        let known = self.with_overdue(self.known(self.tracker.needs_of_batch(&batch)), ripe);
         let plan = self.tracker.plan_apply(&batch, self.finalized, known);
         self.planned(plan);
         self.verify();
@@ -190,8 +233,9 @@ impl World {
             return;
         }
         let due = self.tracker.due(100);
-        let evidence: Vec<_> = due.iter().map(evidence_of).collect();
-        let known = self.known(self.tracker.needs_of_evidence(&evidence));
+        let evidence: Vec<_> = due.iter().map(|due| evidence_of(&due.deposit)).collect();
+        let ripe = self.tracker.overdue_now(self.finalized);
+        let known = self.with_overdue(self.known(self.tracker.needs_of_evidence(&evidence)), ripe);
         let plan = self.tracker.plan_verify(&evidence, self.finalized, known);
         self.planned(plan);
     }
@@ -225,62 +269,29 @@ impl World {
         writeln!(self.story, "  at {}, final {last}, headers from {floor}", name_of(cursor.tip)).unwrap();
     }
 
-    fn holding(&self, address: Address) -> Holding {
-        self.rows.holdings.get(&(network(), address)).cloned().unwrap_or(Holding {
-            network: network(),
-            address,
-            app: app(),
-            user_mark: UserMark::default(),
-            standing: None,
-            open_order: None,
-            created: Millis(0),
-        })
-    }
-
-    fn watch(&mut self, name: &str) {
-        let effective_from = self.tracker.cursor().unwrap().tip.height.next();
-        let holding = Holding { standing: Some(Watch { effective_from }), ..self.holding(address(name)) };
-        self.take(Changeset { changes: vec![Change::Holding(holding)], events: vec![] });
-    }
-
-    fn order(&mut self, id: &str, name: &str, amount: &str) {
-        let id = OrderId::parse(id).unwrap();
-        let effective_from = self.tracker.cursor().unwrap().tip.height.next();
-        let holding = Holding { open_order: Some(id.clone()), ..self.holding(address(name)) };
-        let order = Order {
-            app: app(),
-            id: id.clone(),
-            user_mark: UserMark::default(),
-            username: None,
-            address: address(name),
-            lines: vec![OrderLine { network: network(), token: TOKEN, effective_from }],
-            expected: TokenAmount::of(amount.parse().unwrap()),
-            notify_url: None,
-            created: Millis(0),
-            state: OrderState::Open,
-        };
-        self.tracker.accept(&Changeset { changes: vec![Change::Holding(holding.clone())], events: vec![] });
-        self.rows.holdings.insert((network(), holding.address), holding);
-        self.rows.orders.insert((app(), id), order);
-    }
-
     fn step(&mut self, line: &str) {
         writeln!(self.story, "{line}").unwrap();
         let words: Vec<_> = line.split(' ').collect();
         match words[..] {
-            ["policy", "final"] => self.tracker.spec.policy.threshold = Threshold::Finalized,
+            ["policy", "final"] => self.tracker.spec.policy = Policy::flat(Threshold::Finalized),
             ["policy", n] => {
                 let n = Confirmations(n.parse().unwrap());
-                self.tracker.spec.policy.threshold = Threshold::Confirmations(n);
+                self.tracker.spec.policy = Policy::flat(Threshold::Confirmations(n));
             }
             ["tron"] => {
                 self.tracker.spec.family = Family::Tron;
-                self.tracker.spec.policy.threshold = Threshold::Finalized;
+                self.tracker.spec.policy = Policy::flat(Threshold::Finalized);
                 self.tracker.spec.window_blocks = 64;
             }
             ["window", n] => self.tracker.spec.window_blocks = n.parse().unwrap(),
             ["watch", name] => self.watch(name),
-            ["order", id, name, amount] => self.order(id, name, amount),
+            ["order", id, name, amount, ..] => self.order(id, name, amount, &words[4..]),
+            ["tiers", ..] => self.tiers(&words[1..]),
+            ["held", tx] => self.hold(tx, Some(Act { by: "ops".into(), at: Millis(0), why: "looks odd".into() })),
+            ["free", tx] => {
+                self.hold(tx, None);
+                self.verify();
+            }
             ["final", name] => self.finalized = Some(at(name)),
             ["hold"] => self.holding_back = true,
             ["ask"] => {
@@ -292,9 +303,15 @@ impl World {
             ["forge", tx, amount] => {
                 self.forge(tx, |piece| piece.amount = TokenAmount::parse_base_units(amount).unwrap())
             }
+            ["weak", tx] => self.forge(tx, |piece| piece.under = Need::WEAKEST),
             ["elsewhere", tx, block] => self.forge(tx, |piece| piece.at = at(block)),
             ["cursor"] => self.tell_cursor(),
             ["restart"] => self.restart(),
+            ["scan", target, range, "on", ..] => {
+                let (base, blocks) = line.split_once(" on ").unwrap().1.split_once(": ").unwrap();
+                self.scan(target, range, base, blocks);
+            }
+            ["back", name] => self.back(name),
             ["down", name] => {
                 let known = self.known(self.tracker.needs_of_retreat(at(name)));
                 let plan = self.tracker.plan_retreat(at(name), known);
@@ -312,6 +329,7 @@ impl World {
 
 fn evidence_of(deposit: &Deposit) -> Evidence {
     Evidence {
+        under: Need::STRONGEST,
         id: deposit.id.clone(),
         at: deposit.included_at,
         from: deposit.from,
@@ -328,9 +346,19 @@ fn check(script: &str, story: Expect) {
     story.assert_eq(&world.story);
 }
 
+mod again;
 mod catalogue;
+mod ends;
+mod expiry;
+mod explain;
 mod final_word;
 mod forks;
+mod imported;
 mod limits;
+mod manual;
+mod money;
+mod resume;
+mod scan;
 mod solid;
 mod story;
+mod world;

@@ -2,7 +2,7 @@
 //!
 //! 65 536 sorted runs by the first two bytes: about 20 bytes an address, no hash function an attacker could aim at,
 //! the same order everywhere. A network with few addresses has one run of them, so that it costs next to nothing.
-//! Addresses are never removed: an owner keeps what he once had.
+//! An owner keeps what he once had; only what an operator releases is removed.
 
 use crate::domain::Address;
 
@@ -45,6 +45,18 @@ impl WatchIndex {
         };
         self.len += usize::from(is_new);
         is_new
+    }
+
+    /// Takes an address out that was released.
+    pub fn remove(&mut self, address: Address) {
+        let found = if self.shards.is_empty() {
+            take(self.few.binary_search(&address), &mut self.few)
+        } else {
+            let (shard, rest) = split(address);
+            let run = &mut self.shards[shard];
+            take(find(run, &rest), run)
+        };
+        self.len -= usize::from(found);
     }
 
     /// Whether the address belongs to somebody.
@@ -114,6 +126,11 @@ fn put<T>(run: &mut Vec<T>, found: Result<usize, usize>, item: T) -> bool {
     true
 }
 
+/// Takes what a search found out of its run; `false` if it was not there.
+fn take<T>(found: Result<usize, usize>, run: &mut Vec<T>) -> bool {
+    found.map(|place| run.remove(place)).is_ok()
+}
+
 fn split(address: Address) -> (usize, Rest) {
     let [high, low, rest @ ..] = address.0;
     (usize::from(u16::from_be_bytes([high, low])), rest)
@@ -143,6 +160,11 @@ mod tests {
             for bytes in asked.iter().chain(&inside) {
                 prop_assert_eq!(index.contains(Address(*bytes)), inside.contains(bytes));
             }
+            for (gone, bytes) in asked.iter().chain(&inside).enumerate() {
+                index.remove(Address(*bytes));
+                prop_assert!(!index.contains(Address(*bytes)), "{} removed", gone);
+            }
+            prop_assert_eq!(index.len(), 0);
         }
     }
 

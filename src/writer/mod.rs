@@ -7,16 +7,17 @@ mod core;
 mod fault;
 pub mod handle;
 mod register;
+mod scans;
 #[cfg(test)]
 mod tests;
 
 pub use core::{Core, LoadError, Loading};
 pub use fault::Fault;
-pub use handle::{Applied, Command, NewOrder, NewWatch, Refusal, Reply, Rotation, Settlement, WriterHandle};
+pub use handle::{Applied, Command, Due, NewOrder, NewWatch, Refusal, Reply, Rotation, Settlement, WriterHandle};
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
     domain::{Millis, clock},
@@ -34,6 +35,8 @@ pub struct Writer {
     core: Core,
     commands: mpsc::Receiver<Command>,
     bell: Arc<Notify>,
+    commits: Arc<watch::Sender<u64>>,
+    renewals: Arc<watch::Sender<u64>>,
     answers: Vec<Answer>,
 }
 
@@ -46,7 +49,8 @@ impl fmt::Debug for Writer {
 impl Writer {
     /// A writer over `core`, fed through `handle`'s queue.
     pub fn new(core: Core, handle: &WriterHandle, commands: mpsc::Receiver<Command>) -> Self {
-        Self { core, commands, bell: handle.bell(), answers: Vec::new() }
+        let (commits, renewals) = (handle.commit_teller(), handle.renewal_teller());
+        Self { core, commands, bell: handle.bell(), commits, renewals, answers: Vec::new() }
     }
 
     /// Works until every handle is gone, then ends with `Ok`.
@@ -66,8 +70,14 @@ impl Writer {
             let durable = self.core.commit()?;
             metrics::histogram!("depositd_writer_group_commands").record(count(self.answers.len()));
             metrics::histogram!("depositd_commit_duration_seconds").record(begun.elapsed());
+            // Before the answers: who is told that a rule was set finds it when he asks for the rules.
+            self.core.published();
             for answer in self.answers.drain(..) {
                 answer(&durable);
+            }
+            self.commits.send_replace(durable.sequence);
+            if self.core.take_renewed() {
+                self.renewals.send_modify(|count| *count = count.wrapping_add(1));
             }
             self.bell.notify_one();
         }
@@ -85,15 +95,39 @@ impl Writer {
             Command::Verify { network, evidence, finalized, reply } => {
                 owe(reply, core.verify(&network, &evidence, finalized, now))?
             }
-            Command::CreateApp { app, reply } => owe(reply, core.create_app(app))?,
-            Command::RotateSecret { rotation, reply } => owe(reply, core.rotate_secret(&rotation, now))?,
+            Command::CreateApp { app, act, reply } => owe(reply, core.create_app(app, &act))?,
+            Command::UpdateApp { update, act, reply } => owe(reply, core.update_app(&update, &act))?,
+            Command::RotateSecret { rotation, act, reply } => owe(reply, core.rotate_secret(&rotation, &act, now))?,
             Command::RegisterOrder { order, reply } => owe(reply, core.register_order(&order, now))?,
-            Command::CancelOrder { app, id, reply } => owe(reply, core.cancel_order(&app, &id))?,
+            Command::CancelOrder { app, id, reply } => owe(reply, core.cancel_order(&app, &id, now))?,
             Command::WatchAddress { watch, reply } => owe(reply, core.watch_address(&watch, now))?,
             Command::UnwatchAddress { app, network, address, reply } => {
                 owe(reply, core.unwatch_address(&app, &network, address))?
             }
+            Command::ReleaseAddress { network, address, act, reply } => {
+                owe(reply, core.release_address(&network, address, &act))?
+            }
+            Command::ByHand { deposit, wish, act, reply } => owe(reply, core.by_hand(&deposit, &wish, &act))?,
             Command::Settle { settlement, reply } => owe(reply, core.settle(&settlement))?,
+            Command::ChangePolicy { change, reply } => owe(reply, core.change_policy(&change))?,
+            Command::Reload { specs, dry_run, act, reply } => owe(reply, core.reload(&specs, dry_run, &act))?,
+            Command::Scans { network, len, reply } => owe(reply, core.scans(&network, len))?,
+            Command::ResolveScans { network, time, first, reply } => {
+                owe(reply, core.resolve_scans(&network, time, first))?
+            }
+            Command::ApplyScan { network, blocks, reply } => owe(reply, core.apply_scan(&network, &blocks, now))?,
+            Command::Rescan { network, from, to, act, reply } => owe(reply, core.rescan(&network, from, to, &act))?,
+            Command::Resume { network, how, act, reply } => owe(reply, core.resume(&network, how, &act))?,
+            Command::Resumption { network, reply } => owe(reply, core.resumption(&network))?,
+            Command::Reanchor { network, header, after, reply } => {
+                owe(reply, core.reanchor(&network, header, after.as_ref(), now))?
+            }
+            Command::Explain { network, tx, view, reply } => {
+                let view = (*view).as_ref().map_err(String::as_str);
+                owe(reply, core.explain(&network, tx, view))?
+            }
+            Command::Import { records, dry_run, reply } => owe(reply, core.import(&records, dry_run))?,
+            Command::FinishImport { run, reply } => owe(reply, core.finish_import(&run))?,
             Command::Ping { reply } => owe(reply, Ok(()))?,
         };
         self.answers.push(answer);

@@ -1,9 +1,12 @@
 //! What registrations change: pure decisions over the rows they concern.
 
-use super::handle::{NewOrder, NewWatch, Refusal, Rotation, first_covered};
+use super::{
+    handle::{NewOrder, NewWatch, Refusal, Rotation, first_covered},
+    scans::is_older,
+};
 use crate::{
     domain::{
-        Address, App, BlockRef, Holding, Millis, NetworkId, Order, OrderLine, OrderState, Watch,
+        Address, App, BlockRef, Expiry, Holding, Millis, NetworkId, Order, OrderLine, OrderState, Timestamp, Watch,
         app::{LiveKey, SIGNING_KEYS_MAX},
     },
     tracker::{Change, Changeset},
@@ -22,6 +25,7 @@ pub(super) struct Line<'a> {
     pub(super) network: &'a NetworkId,
     pub(super) token: Address,
     pub(super) tip: BlockRef,
+    pub(super) tip_time: Timestamp,
     pub(super) holding: Option<Holding>,
 }
 
@@ -30,7 +34,7 @@ pub(super) fn create_app(app: App, known: Option<App>) -> Result<App, Refusal> {
     let Some(known) = known else { return Ok(app) };
     let content = |app: &App| {
         let key = app.keys.first().map(|live| live.key.clone());
-        (app.protocol, app.notify_url.clone(), app.notify_hosts.clone(), key)
+        (app.protocol, app.notify_url.clone(), app.notify_hosts.clone(), app.amount_policy, app.grace_s, key)
     };
     if content(&app) == content(&known) {
         Ok(known)
@@ -60,29 +64,12 @@ pub(super) fn rotate(mut app: App, rotation: &Rotation, now: Millis) -> App {
 /// A new order: the same again is answered with what is there, other content under the same id is refused.
 pub(super) fn order(
     new: &NewOrder,
+    app: &App,
     known: Option<Order>,
     lines: Vec<Line<'_>>,
     now: Millis,
 ) -> Result<Plan<Order>, Refusal> {
-    let asked = Order {
-        app: new.app.clone(),
-        id: new.id.clone(),
-        user_mark: new.user_mark.clone(),
-        username: new.username.clone(),
-        address: new.address,
-        lines: lines
-            .iter()
-            .map(|line| OrderLine {
-                network: line.network.clone(),
-                token: line.token,
-                effective_from: first_covered(line.tip.height),
-            })
-            .collect(),
-        expected: new.expected,
-        notify_url: new.notify_url.clone(),
-        created: now,
-        state: OrderState::Open,
-    };
+    let asked = asked(new, app, &lines, now);
     if let Some(known) = known {
         return if known.asks_the_same(&asked) {
             Ok(Plan { changes: Changeset::default(), answer: known })
@@ -90,16 +77,46 @@ pub(super) fn order(
             Err(Refusal::AlreadyExists { what: "order", name: new.id.to_string() })
         };
     }
+    let passed = |line: &&Line<'_>| asked.expiry.is_some_and(|expiry| expiry.at <= line.tip_time);
+    if let Some(line) = lines.iter().find(passed) {
+        return Err(Refusal::ExpiryPassed { network: line.network.clone(), newest: line.tip_time });
+    }
     let mut changes = Vec::with_capacity(lines.len() + 1);
     for line in lines {
         let holding = owned(line.holding, line.network, new.address, (&new.app, &new.user_mark), now)?;
         if holding.open_order.is_some() {
             return Err(Refusal::AddressBusy { network: line.network.clone() });
         }
-        changes.push(Change::Holding(Holding { open_order: Some(new.id.clone()), ..holding }));
+        changes.push(Change::Holding(Holding { open_order: Some(new.id.clone()), last_order: None, ..holding }));
     }
     changes.push(Change::Order(asked.clone()));
     Ok(Plan { changes: Changeset { changes, events: Vec::new() }, answer: asked })
+}
+
+/// The order as it would be kept.
+fn asked(new: &NewOrder, app: &App, lines: &[Line<'_>], now: Millis) -> Order {
+    let line = |line: &Line<'_>| OrderLine {
+        network: line.network.clone(),
+        token: line.token,
+        effective_from: first_covered(line.tip.height),
+        since: new.since,
+        closed: false,
+    };
+    Order {
+        app: new.app.clone(),
+        id: new.id.clone(),
+        user_mark: new.user_mark.clone(),
+        username: new.username.clone(),
+        address: new.address,
+        lines: lines.iter().map(line).collect(),
+        amount_policy: new.amount_policy.unwrap_or(app.amount_policy),
+        own_amount_policy: new.amount_policy,
+        expiry: new.expires.map(|at| Expiry { at, grace_s: app.grace_s }),
+        expected: new.expected,
+        notify_url: new.notify_url.clone(),
+        created: now,
+        state: OrderState::Open,
+    }
 }
 
 /// A withdrawn order; `seen`: a payment for it waits for its confirmations.
@@ -107,18 +124,21 @@ pub(super) fn cancel(order: Order, holdings: Vec<Holding>, seen: bool) -> Result
     match order.state {
         OrderState::Cancelled => return Ok(Plan { changes: Changeset::default(), answer: order }),
         OrderState::Open if !seen => {}
+        OrderState::Expired => return Err(Refusal::Precondition(format!("order {:?} has expired", order.id))),
         OrderState::Open | OrderState::Paid(_) | OrderState::Reversed(_) => {
             return Err(Refusal::PaymentSeen { order: order.id });
         }
     }
     let freed = holdings.into_iter().filter(|holding| holding.open_order.as_ref() == Some(&order.id));
-    let mut changes: Vec<_> = freed.map(|holding| Change::Holding(Holding { open_order: None, ..holding })).collect();
+    let last_order = Some(order.id.clone());
+    let free = |holding| Change::Holding(Holding { open_order: None, last_order: last_order.clone(), ..holding });
+    let mut changes: Vec<_> = freed.map(free).collect();
     let cancelled = Order { state: OrderState::Cancelled, ..order };
     changes.push(Change::Order(cancelled.clone()));
     Ok(Plan { changes: Changeset { changes, events: Vec::new() }, answer: cancelled })
 }
 
-/// Standing watches; one that is there already keeps its first height.
+/// Standing watches; one that is there already keeps its first height, and may look further back from now on.
 pub(super) fn watch(
     new: &NewWatch,
     places: Vec<(&NetworkId, BlockRef, Option<Holding>)>,
@@ -128,8 +148,14 @@ pub(super) fn watch(
     let mut answer = Vec::with_capacity(places.len());
     for (network, tip, holding) in places {
         let mut holding = owned(holding, network, new.address, (&new.app, &new.user_mark), now)?;
-        if holding.standing.is_none() {
-            holding.standing = Some(Watch { effective_from: first_covered(tip.height) });
+        let (covered, since) = match holding.standing {
+            None => (first_covered(tip.height), new.since),
+            Some(watch) if is_older(new.since, watch.since) => (watch.effective_from, new.since),
+            Some(watch) => (watch.effective_from, watch.since),
+        };
+        let standing = Some(Watch { effective_from: covered, since });
+        if holding.standing != standing {
+            holding.standing = standing;
             changes.push(Change::Holding(holding.clone()));
         }
         answer.push(holding);
@@ -156,7 +182,11 @@ fn owned(
             user_mark: user_mark.clone(),
             standing: None,
             open_order: None,
+            last_order: None,
             created: now,
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,9 @@ use std::{
 use super::*;
 use crate::{
     domain::{
-        Address, App, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, DepositId, Family,
-        FinalityPolicy, Header, Height, LogOrdinal, NetworkId, NetworkSpec, NotifyUrl, Protocol, SigningKey, Threshold,
-        Timestamp, Token, TokenAmount, Transfer, TxHash, UserMark, app::LiveKey,
+        Act, Address, App, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, DepositId, Family, Header,
+        Height, LogOrdinal, NetworkId, NetworkSpec, NotifyUrl, Policy, Protocol, SigningKey, Threshold, Timestamp,
+        Token, TokenAmount, Transfer, TxHash, UserMark, app::LiveKey,
     },
     store::{MemoryEngine, Store},
 };
@@ -24,6 +24,8 @@ fn network() -> NetworkId {
 
 fn app() -> App {
     App {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        grace_s: 0,
         id: "shop".parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
@@ -33,21 +35,28 @@ fn app() -> App {
     }
 }
 
-fn core() -> Core {
+fn act() -> Act {
+    Act { by: "uid 0".to_owned(), at: Millis(0), why: String::new() }
+}
+
+fn spec() -> NetworkSpec {
     let token = Token {
         contract: TOKEN,
         symbol: "USDT".to_owned(),
         decimals: Decimals::new(6).unwrap(),
         minimum: TokenAmount::of(1),
     };
-    let spec = NetworkSpec {
+    NetworkSpec {
         id: network(),
         family: Family::Evm,
         tokens: BTreeMap::from([(TOKEN, token)]),
-        policy: FinalityPolicy { threshold: Threshold::Confirmations(Confirmations(NonZeroU32::MIN)) },
+        policy: Policy::flat(Threshold::Confirmations(Confirmations(NonZeroU32::MIN))),
         window_blocks: 16,
-    };
-    Loading::of([spec]).finish(Store::in_memory(&MemoryEngine::new(), |_| ()).unwrap()).unwrap()
+    }
+}
+
+fn core() -> Core {
+    Loading::of([spec()]).finish(Store::in_memory(&MemoryEngine::new(), |_| ()).unwrap()).unwrap()
 }
 
 fn at(height: u8) -> BlockRef {
@@ -68,9 +77,9 @@ fn transfer(number: u8) -> Transfer {
 fn a_command_too_large_to_be_kept_is_refused_and_stops_nobody() {
     let mut core = core();
     let hosts = (0..16).map(|_| "h".repeat(253)).collect();
-    let refused = core.create_app(App { notify_hosts: hosts, ..app() });
+    let refused = core.create_app(App { notify_hosts: hosts, ..app() }, &act());
     assert!(matches!(refused, Err(Fault::Refused(Refusal::Invalid(_)))), "{refused:?}");
-    core.create_app(app()).unwrap();
+    core.create_app(app(), &act()).unwrap();
     core.commit().unwrap();
     assert!(core.store().app(&app().id).unwrap().is_some());
 }
@@ -78,16 +87,17 @@ fn a_command_too_large_to_be_kept_is_refused_and_stops_nobody() {
 #[test]
 fn deposits_that_are_never_proved_do_not_keep_those_behind_them_from_their_turn() {
     let mut core = core();
-    core.create_app(app()).unwrap();
+    core.create_app(app(), &act()).unwrap();
     core.adopt(&network(), &[block(1, Vec::new()).header], Millis(0)).unwrap();
     let (app, user_mark) = (app().id, UserMark::default());
-    core.watch_address(&NewWatch { app, user_mark, address: PAYEE, networks: vec![network()] }, Millis(0)).unwrap();
+    core.watch_address(&NewWatch { since: None, app, user_mark, address: PAYEE, networks: vec![network()] }, Millis(0))
+        .unwrap();
     let mut handed: BTreeSet<DepositId> = BTreeSet::new();
     for (height, transfers) in [(2, (0..150).map(transfer).collect()), (3, Vec::new()), (4, Vec::new())] {
         let batch = BlockBatch::link(at(height - 1), vec![block(height, transfers)]).unwrap();
         let applied = core.apply(&network(), &batch, None, Millis(0)).unwrap();
         core.commit().unwrap();
-        handed.extend(applied.due.into_iter().map(|deposit| deposit.id));
+        handed.extend(applied.due.into_iter().map(|due| due.deposit.id));
     }
     assert_eq!(handed.len(), 150, "nothing was proved, and everything had its turn");
 }
@@ -95,10 +105,10 @@ fn deposits_that_are_never_proved_do_not_keep_those_behind_them_from_their_turn(
 #[test]
 fn the_same_rotation_again_may_end_the_old_key_sooner_and_never_later() {
     let mut core = core();
-    core.create_app(app()).unwrap();
+    core.create_app(app(), &act()).unwrap();
     let rotate = |core: &mut Core, overlap_ms, now| {
         let key = SigningKey::new(vec![8; 32]).unwrap();
-        let rotated = core.rotate_secret(&Rotation { app: app().id, key, overlap_ms }, Millis(now)).unwrap();
+        let rotated = core.rotate_secret(&Rotation { app: app().id, key, overlap_ms }, &act(), Millis(now)).unwrap();
         rotated.signing_keys(Millis(now)).count()
     };
     assert_eq!(rotate(&mut core, 1000, 0), 2);
@@ -106,3 +116,7 @@ fn the_same_rotation_again_may_end_the_old_key_sooner_and_never_later() {
     assert_eq!(core.store().app(&app().id).unwrap().unwrap().keys[1].until, Some(Millis(1000)), "never later");
     assert_eq!(rotate(&mut core, 0, 600), 1, "after a leak it ends at once");
 }
+
+mod by_hand;
+mod expiry;
+mod past;

@@ -85,7 +85,7 @@ fn fill(dir: &Path, count: u64) {
         for _ in first..count.min(first + GROUP) {
             let networks = vec![common::network()];
             let user_mark = UserMark::parse(&format!("{:x}", rng.next() >> 40)).expect("a short mark");
-            let new = NewWatch { app: common::app_id(), user_mark, address: rng.address(), networks };
+            let new = NewWatch { since: None, app: common::app_id(), user_mark, address: rng.address(), networks };
             core.watch_address(&new, Millis(1)).expect("a watch");
         }
         core.commit().expect("a commit");

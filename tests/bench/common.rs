@@ -11,8 +11,8 @@ use std::{
 
 use depositd::{
     domain::{
-        Address, App, AppId, BlockHash, BlockRef, Confirmations, Decimals, Family, FinalityPolicy, Header, Height,
-        Millis, NetworkId, NetworkSpec, NotifyUrl, Protocol, SigningKey, Threshold, Timestamp, Token, TokenAmount,
+        Act, Address, App, AppId, BlockHash, BlockRef, Confirmations, Decimals, Family, Header, Height, Millis,
+        NetworkId, NetworkSpec, NotifyUrl, Policy, Protocol, SigningKey, Threshold, Timestamp, Token, TokenAmount,
         app::LiveKey,
     },
     store::{Store, StoreOptions},
@@ -62,13 +62,15 @@ pub fn spec() -> NetworkSpec {
         id: network(),
         family: Family::Evm,
         tokens: [(TOKEN, token)].into(),
-        policy: FinalityPolicy { threshold: Threshold::Confirmations(Confirmations(NonZeroU32::MIN)) },
+        policy: Policy::flat(Threshold::Confirmations(Confirmations(NonZeroU32::MIN))),
         window_blocks: 256,
     }
 }
 
 pub fn app() -> App {
     App {
+        amount_policy: depositd::domain::AmountPolicy::AcceptActual,
+        grace_s: 0,
         id: app_id(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).expect("a URL"),
@@ -98,7 +100,7 @@ pub fn begin(dir: &Path, genesis: BlockRef, time: Timestamp) -> Core {
 /// The same for a network of one's own choice, whose name is [`network`].
 pub fn begin_on(dir: &Path, spec: NetworkSpec, genesis: BlockRef, time: Timestamp) -> Core {
     let mut core = open_on(dir, spec);
-    core.create_app(app()).expect("an app");
+    core.create_app(app(), &Act { by: "uid 0".to_owned(), at: Millis(0), why: String::new() }).expect("an app");
     let header = Header { at: genesis, parent: BlockHash::default(), time };
     core.adopt(&network(), &[header], Millis(0)).expect("a beginning");
     core.commit().expect("a commit");

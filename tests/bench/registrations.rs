@@ -22,6 +22,7 @@ use depositd::{
     api::{
         self, ApiDeps, Listeners,
         proto::v1::{RegisterOrderRequest, order_service_client::OrderServiceClient, register_order_request::Amount},
+        recheck::NobodyToAsk,
     },
     domain::{Family, NotifyUrl, StatusBoard, Timestamp},
     writer::{Writer, WriterHandle},
@@ -52,11 +53,13 @@ impl Daemon {
         let deps = ApiDeps {
             reader: core.store().reader(),
             writer: handle.clone(),
-            networks: Arc::new([(common::network(), common::spec())].into()),
+            networks: depositd::domain::SpecBoard::of([common::spec()]),
             board: StatusBoard::default(),
             url_check: Arc::new(|url, _| {
                 NotifyUrl::checked(url.to_owned()).ok_or_else(|| ("url".to_owned(), "no URL".to_owned()))
             }),
+            desk: Arc::new(NobodyToAsk),
+            recheck: Arc::new(NobodyToAsk),
             tokens: Vec::new(),
         };
         let work = Writer::new(core, &handle, commands);

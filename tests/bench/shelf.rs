@@ -21,9 +21,7 @@ use depositd::{
         tron::{BlockIds, TronMode, TronSettings, TronSource},
     },
     devnet::{Filling, Ledger, LedgerHandle, LedgerSpec, SimToken, TronNode, TronOptions},
-    domain::{
-        Address, BlockRef, Decimals, Family, FinalityPolicy, Height, NetworkSpec, Threshold, Timestamp, TokenAmount,
-    },
+    domain::{Address, BlockRef, Decimals, Family, Height, NetworkSpec, Policy, Threshold, Timestamp, TokenAmount},
 };
 use futures::{StreamExt, stream};
 use serde::Deserialize;
@@ -284,11 +282,7 @@ impl Shelf {
         let genesis = Some(self.genesis.hash);
         let expected = Expected { family: Family::Tron, chain_id: self.chain_id, genesis, decimals: vec![(TOKEN, 6)] };
         Scene {
-            spec: NetworkSpec {
-                family: Family::Tron,
-                policy: FinalityPolicy { threshold: Threshold::Finalized },
-                ..common::spec()
-            },
+            spec: NetworkSpec { family: Family::Tron, policy: Policy::flat(Threshold::Finalized), ..common::spec() },
             pool: Pool::new(common::network(), expected, vec![source], PoolSettings::default()),
             genesis: self.genesis,
             genesis_time: self.genesis_time,

@@ -117,7 +117,7 @@ impl Following {
             for (_, address) in some {
                 let networks = vec![common::network()];
                 let user_mark = UserMark::default();
-                let new = NewWatch { app: common::app_id(), user_mark, address: *address, networks };
+                let new = NewWatch { since: None, app: common::app_id(), user_mark, address: *address, networks };
                 core.watch_address(&new, Millis(1)).expect("a watch");
             }
             core.commit().expect("a commit");

@@ -97,6 +97,8 @@ async fn an_order_is_paid_by_what_arrives_and_cannot_be_withdrawn_then() {
     let orders: Vec<_> =
         world.books().0.into_values().flatten().filter(|told| told.kind == "deposit.confirmed").collect();
     assert!(orders.iter().all(|told| told.version == 1 && told.order.is_some()));
+    let ended = world.books().1;
+    assert_eq!(ended, [("order.cancelled".to_owned(), "withdrawn".to_owned())], "told once");
     world.stop().await;
 }
 
@@ -243,6 +245,7 @@ async fn during_a_rotation_both_secrets_sign_and_afterwards_only_the_new_one() {
             app_id: SHOP.to_owned(),
             secret: secret_text(&key),
             overlap_seconds: Some(overlap),
+            reason: String::new(),
         };
         let app = gateway.apps().rotate_secret(request).await.unwrap().into_inner().app.unwrap();
         assert!(!format!("{app:?}").contains("whsec_"), "a secret is never shown again");

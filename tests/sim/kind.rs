@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32};
 
-use depositd::domain::{Confirmations, Decimals, Family, FinalityPolicy, NetworkSpec, Threshold, Token, TokenAmount};
+use depositd::domain::{Confirmations, Decimals, Family, NetworkSpec, Policy, Threshold, Token, TokenAmount};
 
 use crate::{
     chain::{MINIMUM, TOKEN},
@@ -71,7 +71,7 @@ fn spec(family: Family, threshold: Threshold) -> NetworkSpec {
         id: "sim".parse().unwrap(),
         family,
         tokens: BTreeMap::from([(TOKEN, token)]),
-        policy: FinalityPolicy { threshold },
+        policy: Policy::flat(threshold),
         window_blocks: WINDOW,
     }
 }

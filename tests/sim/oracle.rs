@@ -59,7 +59,7 @@ fn orders(world: &World, credited: &BTreeMap<String, TokenAmount>) {
             let order = world.core.store().order(&app_id(), &answer.id).unwrap().unwrap();
             let payer = match &order.state {
                 OrderState::Paid(deposit) => Some(deposit.text(world.spec.family)),
-                OrderState::Open | OrderState::Reversed(_) | OrderState::Cancelled => None,
+                OrderState::Open | OrderState::Reversed(_) | OrderState::Cancelled | OrderState::Expired => None,
             };
             if let Some(payer) = &payer {
                 assert!(

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use depositd::{
     domain::{
-        Address, App, AppId, Attempt, BlockBatch, BlockRef, Deposit, Evidence, Head, Header, Height, Millis, NetworkId,
-        NetworkSpec, NotifyUrl, Order, OrderId, Outcome, Protocol, SigningKey, Threshold, TokenAmount, UserMark,
-        app::LiveKey,
+        Act, Address, App, AppId, Attempt, BlockBatch, BlockRef, Deposit, Evidence, Head, Header, Height, Millis,
+        NetworkId, NetworkSpec, NotifyUrl, Order, OrderId, Outcome, Protocol, SigningKey, Threshold, TokenAmount,
+        UserMark, app::LiveKey,
     },
     follow::{
         next_move::{Move, Reach, next_move},
@@ -65,6 +65,8 @@ pub fn app_id() -> AppId {
 fn app() -> App {
     let key = SigningKey::new(vec![7; 32]).unwrap();
     App {
+        amount_policy: depositd::domain::AmountPolicy::AcceptActual,
+        grace_s: 0,
         id: app_id(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
@@ -117,7 +119,10 @@ impl World {
             next_address: 0,
             calm: true,
         };
-        world.core.create_app(app()).expect("an app is created");
+        world
+            .core
+            .create_app(app(), &Act { by: "uid 0".to_owned(), at: Millis(0), why: String::new() })
+            .expect("an app is created");
         assert!(world.commit());
         world.calm = false;
         world
@@ -196,7 +201,7 @@ impl World {
         self.core = load(&self.engine, &self.spec);
         let tracker = &self.core.trackers()[&self.network];
         self.trail = Trail::of(tracker.window().headers().map(|header| header.at), WINDOW as usize);
-        self.due = tracker.due(64);
+        self.due = deposits(tracker.due(64));
         for (address, from) in &self.answered.watches {
             let holding =
                 self.core.store().holding(&self.network, *address).unwrap().expect("an answered watch is there");
@@ -242,7 +247,7 @@ impl World {
         let again = self.answered.watches.keys().next_back().copied().filter(|_| self.rng.chance(20));
         let address = again.unwrap_or_else(|| self.fresh_address());
         let networks = vec![self.network.clone()];
-        let new = NewWatch { app: app_id(), user_mark: UserMark::default(), address, networks };
+        let new = NewWatch { since: None, app: app_id(), user_mark: UserMark::default(), address, networks };
         match self.core.watch_address(&new, self.now) {
             Ok(holdings) => {
                 let from = holdings[0].standing.expect("a watch is standing").effective_from;
@@ -268,6 +273,9 @@ impl World {
         let id = OrderId::parse(&format!("order-{}-{}", self.next_address, self.rng.next())).unwrap();
         let expected = TokenAmount::of(MINIMUM + self.rng.below(1000));
         let new = NewOrder {
+            amount_policy: None,
+            expires: None,
+            since: None,
             app: app_id(),
             id,
             user_mark: UserMark::default(),
@@ -288,6 +296,9 @@ impl World {
     /// The same again is answered the same; other content under the same id changes nothing.
     fn repeat(&mut self, known: &Order) {
         let mut new = NewOrder {
+            amount_policy: None,
+            expires: None,
+            since: None,
             app: known.app.clone(),
             id: known.id.clone(),
             user_mark: known.user_mark.clone(),
@@ -308,7 +319,7 @@ impl World {
         let ids: Vec<_> = self.answered.orders.keys().cloned().collect();
         let Some(id) = self.rng.pick(&ids).cloned() else { return };
         self.answered.cancelled.push(id.clone());
-        match self.core.cancel_order(&app_id(), &id) {
+        match self.core.cancel_order(&app_id(), &id, self.now) {
             Ok(_) | Err(Fault::Refused(Refusal::PaymentSeen { .. })) => {}
             Err(other) => panic!("a cancellation failed: {other}"),
         }
@@ -420,7 +431,7 @@ impl World {
         let committed = self.commit();
         if committed {
             self.trail.moved(base, batch.blocks().iter().map(|block| block.header.at));
-            self.due = applied.due;
+            self.due = deposits(applied.due);
         }
         committed
     }
@@ -449,14 +460,14 @@ impl World {
         let applied = self.core.retreat(&self.network, to, self.now).expect("stepped down");
         if self.commit() {
             self.trail.moved(to, []);
-            self.due = applied.due;
+            self.due = deposits(applied.due);
         }
     }
 
     /// Whether the node has the deposit where it is asked: a credit on the network's own word is looked up in what the
     /// node calls final.
     fn is_proved(&self, deposit: &Deposit) -> bool {
-        match self.spec.policy.threshold {
+        match self.spec.policy.base().threshold {
             Threshold::Finalized => self.chain.has_final(deposit.included_at),
             Threshold::Confirmations(_) => self.chain.holds(deposit.included_at),
         }
@@ -475,6 +486,7 @@ impl World {
             if forged || proved {
                 let amount = deposit.amount.checked_add(TokenAmount::of(u64::from(forged))).unwrap();
                 evidence.push(Evidence {
+                    under: depositd::domain::Need::STRONGEST,
                     id: deposit.id.clone(),
                     at: deposit.included_at,
                     from: deposit.from,
@@ -491,7 +503,7 @@ impl World {
         if !self.commit() {
             return;
         }
-        self.due = applied.due;
+        self.due = deposits(applied.due);
         for id in unproved {
             let stored = self.core.store().deposit(&id).unwrap().expect("a deposit is never removed");
             assert!(!stored.is_credited(), "{} credited on forged evidence or none", stored.text());
@@ -509,7 +521,7 @@ impl World {
         let reader = self.core.store().reader();
         let Some((lane, _)) = reader.next_lane(None).expect("lanes are read") else { return };
         let events = reader.due(lane, self.now, 16).expect("due rows are read");
-        let threshold = self.spec.policy.threshold;
+        let threshold = self.spec.policy.base().threshold;
         for id in events {
             let notification = self.core.store().notification(&id).unwrap().expect("a due row has its notification");
             let refuse = !self.calm && self.rng.chance(self.swarm.refuse) && self.merchant.may_refuse(&id);
@@ -535,4 +547,8 @@ impl World {
             }
         }
     }
+}
+
+fn deposits(due: Vec<depositd::writer::Due>) -> Vec<Deposit> {
+    due.into_iter().map(|due| due.deposit).collect()
 }

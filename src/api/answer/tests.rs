@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::domain::{
-    BlockHash, Confirmations, Cursor, Decimals, DepositId, EventVersion, FinalityPolicy, Head, Height, LogOrdinal,
-    OrderId, OrderLine, TokenAmount, TxHash, UserMark, Watch,
+    BlockHash, Confirmations, Cursor, Decimals, DepositId, EventVersion, Head, Height, LogOrdinal, Order, OrderId,
+    OrderLine, OrderState, Policy, TokenAmount, TxHash, UserMark, Watch,
 };
 
 const USDT: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";
@@ -31,7 +31,7 @@ fn spec(threshold: Threshold) -> NetworkSpec {
         id: id().network,
         family: Family::Tron,
         tokens: [(token.contract, token)].into(),
-        policy: FinalityPolicy { threshold },
+        policy: Policy::flat(threshold),
         window_blocks: 64,
     }
 }
@@ -43,12 +43,21 @@ fn configured() -> Networks {
 
 fn paid_order() -> Order {
     Order {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        expiry: None,
+        own_amount_policy: None,
         app: "shop".parse().unwrap(),
         id: OrderId::parse("o-1").unwrap(),
         user_mark: UserMark::default(),
         username: None,
         address: tron(TESSA),
-        lines: vec![OrderLine { network: id().network, token: tron(USDT), effective_from: Height(5) }],
+        lines: vec![OrderLine {
+            closed: false,
+            since: None,
+            network: id().network,
+            token: tron(USDT),
+            effective_from: Height(5),
+        }],
         expected: TokenAmount::of(100_000_000),
         notify_url: None,
         created: Millis(0),
@@ -56,8 +65,14 @@ fn paid_order() -> Order {
     }
 }
 
+fn answered(networks: &Networks, order: &Order) -> v1::Order {
+    super::order(&Surroundings { networks, status: &|_| None }, order, &[], false)
+}
+
 fn seen() -> Deposit {
     Deposit {
+        by_hand: false,
+        hold: None,
         id: id(),
         family: Family::Tron,
         from: tron(PAYER),
@@ -83,7 +98,7 @@ fn at() -> BlockRef {
 #[test]
 fn a_tron_order_is_answered_in_tron_s_forms_also_after_its_network_left_the_configuration() {
     for (networks, display_amount) in [(configured(), "100.000000"), (Networks::new(), "")] {
-        let answer = order(&networks, &paid_order());
+        let answer = answered(&networks, &paid_order());
         assert_eq!(answer.address, TESSA);
         assert_eq!(answer.lines[0].token.as_ref().unwrap().contract, USDT);
         assert_eq!(answer.paid_by, DEPOSIT_ID);
@@ -95,9 +110,18 @@ fn a_tron_order_is_answered_in_tron_s_forms_also_after_its_network_left_the_conf
 fn one_configured_line_says_the_family_of_the_others() {
     let renamed: NetworkId = "other".parse().unwrap();
     let mut two_lines = paid_order();
-    two_lines.lines.insert(0, OrderLine { network: renamed.clone(), token: tron(USDT), effective_from: Height(5) });
+    two_lines.lines.insert(
+        0,
+        OrderLine {
+            closed: false,
+            since: None,
+            network: renamed.clone(),
+            token: tron(USDT),
+            effective_from: Height(5),
+        },
+    );
     two_lines.state = OrderState::Reversed(DepositId { network: renamed, ..id() });
-    let answer = order(&configured(), &two_lines);
+    let answer = answered(&configured(), &two_lines);
     assert_eq!(answer.address, TESSA);
     assert_eq!(answer.lines[0].token.as_ref().unwrap().contract, USDT);
     let id = DepositId { network: "other".parse().unwrap(), ..id() };
@@ -107,11 +131,12 @@ fn one_configured_line_says_the_family_of_the_others() {
 #[test]
 fn a_tron_address_is_answered_in_base58() {
     let holding = super::Holding {
+        last_order: None,
         network: id().network,
         address: tron(TESSA),
         app: "shop".parse().unwrap(),
         user_mark: UserMark::default(),
-        standing: Some(Watch { effective_from: Height(9) }),
+        standing: Some(Watch { since: None, effective_from: Height(9) }),
         open_order: None,
         created: Millis(0),
     };
@@ -123,6 +148,7 @@ fn a_tron_address_is_answered_in_base58() {
 #[test]
 fn a_tron_deposit_waits_for_the_network_s_word() {
     let cursor = |last: u64| Cursor {
+        take_back_above: None,
         tip: BlockRef { height: Height(66_987_600), ..at() },
         tip_time: Timestamp(8),
         peak: Height(66_987_600),

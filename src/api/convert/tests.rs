@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use super::*;
-use crate::domain::{Confirmations, FinalityPolicy, Threshold};
+use crate::domain::{Confirmations, Policy, Threshold};
 
 const ALICE: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const USDT: &str = "0xdac17f958d2ee523a2206206994597c13d831ec7";
@@ -21,7 +21,7 @@ fn spec(name: &str, family: Family, tokens: &[(&str, &str, u8)]) -> NetworkSpec 
         id: name.parse().unwrap(),
         family,
         tokens: tokens.iter().map(token).collect(),
-        policy: FinalityPolicy { threshold: Threshold::Confirmations(Confirmations(NonZeroU32::MIN)) },
+        policy: Policy::flat(Threshold::Confirmations(Confirmations(NonZeroU32::MIN))),
         window_blocks: 64,
     }
 }
@@ -52,6 +52,9 @@ fn good() -> v1::RegisterOrderRequest {
         token: "USDT".into(),
         amount: Some(Amount::AmountDecimal("10.5".into())),
         notify_url: String::new(),
+        amount_policy: 0,
+        expire_time: None,
+        since: None,
     }
 }
 
@@ -67,7 +70,17 @@ fn decimal(request: &mut v1::RegisterOrderRequest, text: &str) {
 
 #[test]
 fn bad_input_is_refused_by_field_and_reason() {
-    let table: [(Change, &str, &str); 35] = [
+    let table: [(Change, &str, &str); 38] = [
+        (|r| r.amount_policy = 9, "amount_policy", "AMOUNT_POLICY_UNKNOWN"),
+        (|r| r.expire_time = Some(prost_types::Timestamp { seconds: 5, nanos: 5 }), "expire_time", "TIME_FORM"),
+        (
+            |r| {
+                r.since =
+                    Some(v1::register_order_request::Since::FromTime(prost_types::Timestamp { seconds: -1, nanos: 0 }))
+            },
+            "from_time",
+            "TIME_FORM",
+        ),
         (|r| r.app_id = String::new(), "app_id", "APP_ID_FORM"),
         (|r| r.app_id = "a b".into(), "app_id", "APP_ID_FORM"),
         (|r| r.order_id = String::new(), "order_id", "EMPTY"),
@@ -216,6 +229,7 @@ fn watches_and_places_judge_addresses_as_orders_do() {
             user_mark: String::new(),
             address: address.into(),
             networks: names.iter().map(ToString::to_string).collect(),
+            since: None,
         };
         let mut form = Form::default();
         assert_eq!(form.watch(&networks(), &request), None);

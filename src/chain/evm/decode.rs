@@ -88,7 +88,8 @@ pub(super) fn transfers(mut logs: Vec<WireLog>, at: BlockRef, tokens: &[Address]
     Ok(decoded)
 }
 
-fn transfer(log: &WireLog, ordinal: LogOrdinal) -> Result<Transfer, Skipped> {
+/// What one log of a token is; `ordinal` is its place among the token's.
+pub(super) fn transfer(log: &WireLog, ordinal: LogOrdinal) -> Result<Transfer, Skipped> {
     let Data::Word(amount) = log.data else { return Err(Skipped::Malformed) };
     if log.topics.count != 3 {
         return Err(Skipped::Malformed);

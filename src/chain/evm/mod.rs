@@ -4,10 +4,12 @@
 //! Every log is checked against its header, an empty list against the header's bloom, and a suspicion is settled by the
 //! block's receipts. What is left unsettled is a [`Doubt`], never an empty block.
 
+mod balance;
 mod check;
 mod decode;
 #[cfg(test)]
 mod honest;
+mod inspect;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -31,8 +33,8 @@ use super::{
     jsonrpc::JsonRpc,
 };
 use crate::domain::{
-    Address, Block, BlockHash, BlockRef, Deposit, Evidence, Family, Head, Header, Height, NetworkId, Threshold,
-    amount::DECIMALS_MAX,
+    Address, Block, BlockHash, BlockRef, Deposit, Evidence, Family, Head, Header, Height, Need, NetworkId, Threshold,
+    TxHash, TxView, amount::DECIMALS_MAX,
 };
 
 /// Call data of `decimals()`.
@@ -279,7 +281,14 @@ impl EvmSource {
         let at = BlockRef { height: Height(receipt.block_number.0), hash: BlockHash(receipt.block_hash.0) };
         let id = &deposit.id;
         let transfer = decode::in_receipt(receipt.logs, at, id.tx, id.token, id.ordinal)?;
-        Ok(transfer.map(|found| Evidence { id: id.clone(), at, from: found.from, to: found.to, amount: found.amount }))
+        Ok(transfer.map(|found| Evidence {
+            under: Need::WEAKEST,
+            id: id.clone(),
+            at,
+            from: found.from,
+            to: found.to,
+            amount: found.amount,
+        }))
     }
 
     async fn decimals_of(&self, token: Address) -> Result<u8, Doubt> {
@@ -359,5 +368,9 @@ impl ChainSource for EvmSource {
 
     async fn decimals(&self, token: Address) -> Result<u8, SourceError> {
         self.decimals_of(token).await.map_err(|doubt| self.rpc.error(doubt))
+    }
+
+    async fn inspect(&self, tx: TxHash) -> Result<TxView, SourceError> {
+        self.view_of(tx).await.map_err(|doubt| self.rpc.error(doubt))
     }
 }

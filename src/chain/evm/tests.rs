@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-fn settings(node: &Node) -> EvmSettings {
+pub(super) fn settings(node: &Node) -> EvmSettings {
     EvmSettings::new("eth-test".parse().unwrap(), "a".to_owned(), node.url.clone(), vec![USDT])
 }
 
@@ -281,6 +281,8 @@ async fn a_header_of_another_height_is_no_answer() {
 
 fn deposit(ordinal: u32) -> Deposit {
     Deposit {
+        by_hand: false,
+        hold: None,
         id: DepositId {
             network: "eth-test".parse().unwrap(),
             tx: TxHash([1; 32]),

@@ -128,6 +128,7 @@ impl<S: ChainSource> Pool<S> {
     /// A deposit as it would be if `transfer` were one: only what a receipt is compared with counts.
     fn probe(&self, header: &Header, transfer: &Transfer) -> Deposit {
         Deposit {
+            by_hand: false,
             id: DepositId::of(&self.network, transfer),
             family: self.expected.family,
             from: transfer.from,
@@ -143,6 +144,7 @@ impl<S: ChainSource> Pool<S> {
             user_mark: UserMark::parse("").expect("nothing is a mark"),
             order: None,
             reason: Reason::Pending,
+            hold: None,
         }
     }
 

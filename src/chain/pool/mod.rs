@@ -7,14 +7,16 @@
 
 mod agree;
 mod health;
+mod inspect;
 mod settings;
+mod single;
 #[cfg(test)]
 mod tests;
 mod vote;
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Instant,
 };
 
@@ -35,6 +37,8 @@ pub struct Pool<S> {
     network: NetworkId,
     expected: Expected,
     settings: PoolSettings,
+    /// Changes while the daemon runs; see [`PoolSettings::second_source`].
+    second_source: AtomicBool,
     endpoints: Vec<Endpoint<S>>,
     /// Differs from one rest to the next, so that endpoints rested together do not come back together.
     jitter: AtomicU64,
@@ -61,12 +65,22 @@ impl<S: ChainSource> Pool<S> {
     /// A pool over `sources`, at least one, the preferred first. Asks nothing yet.
     pub fn new(network: NetworkId, expected: Expected, sources: Vec<S>, settings: PoolSettings) -> Self {
         let endpoints = sources.into_iter().map(Endpoint::new).collect();
-        Self { network, expected, settings, endpoints, jitter: AtomicU64::new(0) }
+        let second_source = AtomicBool::new(settings.second_source);
+        Self { network, expected, settings, second_source, endpoints, jitter: AtomicU64::new(0) }
     }
 
     /// The network.
     pub fn network(&self) -> &NetworkId {
         &self.network
+    }
+
+    /// From now on, whether what is final must be named by two endpoints: rules change while the daemon runs.
+    pub fn set_second_source(&self, is_needed: bool) {
+        self.second_source.store(is_needed, Ordering::Relaxed);
+    }
+
+    fn needs_second(&self) -> bool {
+        self.second_source.load(Ordering::Relaxed)
     }
 
     /// Whether blocks are compared between two endpoints.
@@ -256,7 +270,7 @@ impl<S: ChainSource> Pool<S> {
         let Some(best) = heads.iter().map(|(_, head)| head.best.height).max() else {
             // Nobody was ready, or nobody answered: wait for the soonest, or say why not.
             let (_, head) = self.first_good(S::head).await?;
-            return Ok(if self.settings.second_source { head.with_final_of(None) } else { head });
+            return Ok(if self.needs_second() { head.with_final_of(None) } else { head });
         };
         let second_word = second_highest(heads.iter().map(|(_, head)| *head));
         let (mut in_step, mut on_the_way) = (Vec::new(), Vec::new());
@@ -274,7 +288,7 @@ impl<S: ChainSource> Pool<S> {
         }
         // The first of the highest, so that equal heads follow the configured order.
         let mut chosen = *in_step.iter().rev().max_by_key(|head| head.best.height).expect("the best head is in step");
-        if self.settings.second_source {
+        if self.needs_second() {
             // One in front of all others must not make blocks final by itself.
             chosen = chosen.with_final_of(second_word.as_ref());
         } else if self.agrees() {
@@ -316,7 +330,7 @@ impl<S: ChainSource> Pool<S> {
             return self.agreed_blocks(from, to, near_head).await;
         }
         let (_, blocks) = self.first_good(|source| source.blocks(from, to, near_head)).await?;
-        Ok(Told { blocks, is_settled: !self.settings.second_source })
+        Ok(Told { blocks, is_settled: !self.needs_second() })
     }
 
     /// How many endpoints still report `at` at its height.

@@ -22,7 +22,8 @@ pub struct Expected {
 pub struct PoolSettings {
     /// Whether blocks are read from a second endpoint too and compared. Has no effect with one endpoint.
     pub agree: bool,
-    /// Whether evidence needs two endpoints that support the deposit, not one.
+    /// Whether what is final must be named by two endpoints; what it is at first. How many a deposit's evidence needs is
+    /// told with each question.
     pub second_source: bool,
     /// Blocks an endpoint may be behind the best before it counts as lagging.
     pub lag_blocks_max: u64,

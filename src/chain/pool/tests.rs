@@ -1,3 +1,5 @@
+mod evidence;
+mod single;
 mod word;
 
 use std::{
@@ -10,8 +12,8 @@ use super::*;
 use crate::{
     chain::Identity,
     domain::{
-        BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Reason, Threshold,
-        Timestamp, TokenAmount, Transfer, TxHash, UserMark,
+        BlockHash, Deposit, DepositId, DepositState, EventVersion, Evidence, Family, LogOrdinal, Need, Reason,
+        Threshold, Timestamp, TokenAmount, Transfer, TxHash, UserMark,
     },
 };
 
@@ -118,7 +120,14 @@ impl ChainSource for Fake {
         let says = self.says()?;
         let found = says.receipts.iter().find(|t| (t.tx, t.ordinal) == (deposit.id.tx, deposit.id.ordinal));
         let at = at(deposit.included_at.height.0, says.fork);
-        Ok(found.map(|t| Evidence { id: deposit.id.clone(), at, from: t.from, to: t.to, amount: t.amount }))
+        Ok(found.map(|t| Evidence {
+            under: Need::WEAKEST,
+            id: deposit.id.clone(),
+            at,
+            from: t.from,
+            to: t.to,
+            amount: t.amount,
+        }))
     }
 
     async fn decimals(&self, _token: Address) -> Result<u8, SourceError> {
@@ -141,6 +150,8 @@ fn deposit(tx: u8) -> Deposit {
     let network = "net".parse().unwrap();
     let transfer = transfer(tx);
     Deposit {
+        by_hand: false,
+        hold: None,
         id: DepositId::of(&network, &transfer),
         family: Family::Evm,
         from: transfer.from,
@@ -199,7 +210,7 @@ fn futures_are_send() {
     check(pool.head());
     check(pool.headers(Height(1), Height(2)));
     check(pool.blocks(Height(1), Height(2), true));
-    check(pool.evidence(&deposit, Threshold::Finalized));
+    check(pool.evidence(&deposit, Need::of(Threshold::Finalized)));
     check(pool.still_ours(at(1, 0)));
 }
 
@@ -358,38 +369,4 @@ async fn two_histories_are_a_disagreement_and_one_voice_is_enough() {
     assert_eq!(transfers_of(&both).await, Ok(vec![]));
     a.set(|says| says.trouble = Some(broken()));
     assert_eq!(transfers_of(&both).await, Err("transport"));
-}
-
-#[tokio::test]
-async fn evidence_counts_support_contradiction_and_silence() {
-    let has = |name| Fake::new(name).with(|says| says.receipts = vec![transfer(1)]);
-    let verdict = async |sources: &[Fake], second_source: bool| {
-        let pool = pool_with(sources, |settings| settings.second_source = second_source);
-        match pool.evidence(&deposit(1), Threshold::Finalized).await {
-            EvidenceVerdict::Agreed(evidence) => {
-                assert!(evidence.supports(&deposit(1)));
-                "agreed"
-            }
-            EvidenceVerdict::Contradicted(_) => "contradicted",
-            EvidenceVerdict::NotYet(_) => "not yet",
-        }
-    };
-    let lacks = || Fake::new("lacks");
-    let behind = || Fake::new("behind").with(|says| says.head = 4);
-    let dead = || Fake::new("dead").with(|says| says.trouble = Some(broken()));
-    let forked = || has("forked").with(|says| says.fork = 3);
-    let altered = || {
-        Fake::new("altered").with(|says| says.receipts = vec![Transfer { amount: TokenAmount::of(9), ..transfer(1) }])
-    };
-    assert_eq!(verdict(&[has("a")], false).await, "agreed");
-    assert_eq!(verdict(&[has("a")], true).await, "not yet");
-    assert_eq!(verdict(&[has("a"), has("b")], true).await, "agreed");
-    assert_eq!(verdict(&[has("a"), lacks()], false).await, "contradicted");
-    assert_eq!(verdict(&[has("a"), forked()], false).await, "contradicted");
-    assert_eq!(verdict(&[has("a"), altered()], false).await, "contradicted");
-    assert_eq!(verdict(&[behind(), has("a")], false).await, "agreed");
-    assert_eq!(verdict(&[behind(), has("a")], true).await, "not yet");
-    assert_eq!(verdict(&[dead(), has("a"), has("b")], true).await, "agreed");
-    assert_eq!(verdict(&[dead()], false).await, "not yet");
-    assert_eq!(verdict(&[behind()], false).await, "not yet");
 }

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::Pool;
 use crate::{
     chain::{ChainSource, Doubt, SourceError},
-    domain::{BlockRef, Deposit, Evidence, Threshold},
+    domain::{BlockRef, Deposit, Evidence, Need, Threshold},
 };
 
 /// Most endpoints asked for evidence of one deposit.
@@ -51,11 +51,12 @@ enum Word {
 
 impl<S: ChainSource> Pool<S> {
     /// Reads the receipt of `deposit` again: from endpoints in order until two gave an answer that counts, or all were
-    /// asked. [`EvidenceVerdict::Agreed`] needs one that supports it (two if `second_source` is set) and none that
+    /// asked. [`EvidenceVerdict::Agreed`] needs one that supports it (two where a second source is needed) and none that
     /// contradicts among those asked. It waits for an endpoint whose head moves but is still below the block: otherwise
     /// one that runs ahead with invented blocks would be its own and only witness.
-    pub async fn evidence(&self, deposit: &Deposit, threshold: Threshold) -> EvidenceVerdict {
-        let needed = if self.settings.second_source { 2 } else { 1 };
+    pub async fn evidence(&self, deposit: &Deposit, need: Need) -> EvidenceVerdict {
+        let threshold = need.threshold;
+        let needed = if need.second_source { 2 } else { 1 };
         let mut supports = Vec::new();
         let mut silence = None;
         for i in self.ready() {
@@ -69,10 +70,11 @@ impl<S: ChainSource> Pool<S> {
                 break;
             }
         }
+        let under = Need { threshold, second_source: supports.len() >= WITNESSES_MAX };
         if supports.len() >= needed
             && let Some(evidence) = supports.pop()
         {
-            return EvidenceVerdict::Agreed(evidence);
+            return EvidenceVerdict::Agreed(Evidence { under, ..evidence });
         }
         EvidenceVerdict::NotYet(silence.unwrap_or_else(|| self.nobody()))
     }

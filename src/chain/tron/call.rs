@@ -36,6 +36,8 @@ pub(super) enum Call {
     Range,
     Infos,
     InfoById,
+    Transaction,
+    Pending,
     Constant,
 }
 
@@ -51,6 +53,10 @@ impl Call {
             (Self::Infos, Face::Solid) => "/walletsolidity/gettransactioninfobyblocknum",
             (Self::InfoById, Face::Full) => "/wallet/gettransactioninfobyid",
             (Self::InfoById, Face::Solid) => "/walletsolidity/gettransactioninfobyid",
+            (Self::Transaction, Face::Full) => "/wallet/gettransactionbyid",
+            (Self::Transaction, Face::Solid) => "/walletsolidity/gettransactionbyid",
+            // Only a full node has transactions that are in no block.
+            (Self::Pending, Face::Full | Face::Solid) => "/wallet/gettransactionfrompending",
             (Self::Constant, Face::Full) => "/wallet/triggerconstantcontract",
             (Self::Constant, Face::Solid) => "/walletsolidity/triggerconstantcontract",
         }
@@ -94,11 +100,30 @@ impl Question {
         Self { call: Call::InfoById, body: format!(r#"{{"value":"{}"}}"#, hex::encode(tx.0)) }
     }
 
+    /// One transaction that is in a block.
+    pub(super) fn transaction(tx: TxHash) -> Self {
+        Self { call: Call::Transaction, ..Self::info(tx) }
+    }
+
+    /// One transaction that waits for a block.
+    pub(super) fn pending(tx: TxHash) -> Self {
+        Self { call: Call::Pending, ..Self::info(tx) }
+    }
+
     /// What a contract says about its decimals.
     pub(super) fn decimals(token: Address) -> Self {
         let contract = hex::encode(token.0);
         let body = format!(
             r#"{{"owner_address":"{NOBODY}","contract_address":"41{contract}","function_selector":"decimals()"}}"#
+        );
+        Self { call: Call::Constant, body }
+    }
+
+    /// What a contract says an address has.
+    pub(super) fn balance(token: Address, address: Address) -> Self {
+        let (contract, owner) = (hex::encode(token.0), hex::encode(address.0));
+        let body = format!(
+            r#"{{"owner_address":"{NOBODY}","contract_address":"41{contract}","function_selector":"balanceOf(address)","parameter":"{owner:0>64}"}}"#
         );
         Self { call: Call::Constant, body }
     }

@@ -65,6 +65,18 @@ struct Ours<'a> {
     data: Option<[u8; 32]>,
 }
 
+/// What a log is that begins as a `Transfer` of a listed token.
+pub(super) struct Judged {
+    pub(super) token: Address,
+    pub(super) ordinal: LogOrdinal,
+    /// The transfer, and whether one of its address words keeps the prefix byte.
+    pub(super) found: Result<(Transfer, bool), Skipped>,
+    /// How many topics it has.
+    pub(super) topics: usize,
+    /// Whether its data is one word.
+    pub(super) is_one_word: bool,
+}
+
 impl Scope<'_> {
     fn malformed(&self, tx: TxHash, what: &str) -> Doubt {
         let what = format!("transaction {}: {what}", hex::encode(tx.0));
@@ -113,23 +125,38 @@ impl Scope<'_> {
     pub(super) fn add(&self, logs: &[WireLog<'_>], tx: TxHash, decoded: &mut Decoded) -> Result<(), Doubt> {
         let mut counts: Vec<(Address, u32)> = Vec::new();
         for log in logs {
-            let Some(token) = self.token(log, tx)? else { continue };
-            let (count, words) = self.words(log, tx)?;
-            let data = self.word(log, tx)?;
-            let topics = words.get(..count).unwrap_or_default();
-            if topics.first() != Some(&TRANSFER_TOPIC) {
-                continue;
-            }
-            let ordinal = next_ordinal(&mut counts, token);
-            match transfer(&Ours { token, topics, data }, tx, ordinal) {
+            let Some(judged) = self.judge(log, tx, &mut counts)? else { continue };
+            match judged.found {
                 Ok((transfer, is_prefixed)) => {
                     decoded.transfers.push(transfer);
                     decoded.prefixed = decoded.prefixed.saturating_add(u32::from(is_prefixed));
                 }
-                Err(why) => decoded.skipped.push((token, why)),
+                Err(why) => decoded.skipped.push((judged.token, why)),
             }
         }
         Ok(())
+    }
+
+    /// What one log is, if it begins as a `Transfer` of a listed token; counted for its ordinal.
+    ///
+    /// # Errors
+    /// As [`Scope::add`].
+    pub(super) fn judge(
+        &self,
+        log: &WireLog<'_>,
+        tx: TxHash,
+        counts: &mut Vec<(Address, u32)>,
+    ) -> Result<Option<Judged>, Doubt> {
+        let Some(token) = self.token(log, tx)? else { return Ok(None) };
+        let (count, words) = self.words(log, tx)?;
+        let data = self.word(log, tx)?;
+        let topics = words.get(..count).unwrap_or_default();
+        if topics.first() != Some(&TRANSFER_TOPIC) {
+            return Ok(None);
+        }
+        let ordinal = next_ordinal(counts, token);
+        let found = transfer(&Ours { token, topics, data }, tx, ordinal);
+        Ok(Some(Judged { token, ordinal, found, topics: count, is_one_word: data.is_some() }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! nothing by itself, since a node gives it for a block that it does not have. What is left unproved is a
 //! [`Doubt`](super::Doubt).
 
+mod balance;
 mod blocks;
 mod call;
 mod decode;
@@ -11,6 +12,7 @@ mod errors;
 mod header;
 #[cfg(test)]
 mod honest;
+mod inspect;
 mod jsonrpc;
 mod proof;
 mod receipts;
@@ -30,7 +32,7 @@ use super::{
     ChainSource, Identity, SourceError,
     http::{EndpointUrl, HttpSettings, HttpSetupError},
 };
-use crate::domain::{Address, Block, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold};
+use crate::domain::{Address, Block, Deposit, Evidence, Head, Header, Height, NetworkId, Threshold, TxHash, TxView};
 
 /// What a network's blocks are read from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,5 +148,9 @@ impl ChainSource for TronSource {
 
     async fn decimals(&self, token: Address) -> Result<u8, SourceError> {
         self.decimals_of(token).await.map_err(|doubt| self.calls.error(doubt))
+    }
+
+    async fn inspect(&self, tx: TxHash) -> Result<TxView, SourceError> {
+        self.view_of(tx).await.map_err(|doubt| self.calls.error(doubt))
     }
 }

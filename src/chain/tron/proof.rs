@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     chain::{Doubt, Identity},
-    domain::{Address, BlockHash, Deposit, Evidence, Family, Head, Header, Height, Threshold},
+    domain::{Address, BlockHash, Deposit, Evidence, Family, Head, Header, Height, Need, Threshold},
 };
 
 impl TronSource {
@@ -69,7 +69,14 @@ impl TronSource {
             Threshold::Confirmations(_) => self.face(),
         };
         let header = self.header_at(face, deposit.included_at.height).await?;
-        let evidence = |from, to, amount| Evidence { id: deposit.id.clone(), at: header.at, from, to, amount };
+        let evidence = |from, to, amount| Evidence {
+            under: Need::WEAKEST,
+            id: deposit.id.clone(),
+            at: header.at,
+            from,
+            to,
+            amount,
+        };
         if header.at != deposit.included_at {
             return Ok(Some(evidence(deposit.from, deposit.to, deposit.amount)));
         }

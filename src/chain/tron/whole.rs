@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     chain::{Doubt, transfer_log::Skipped},
-    domain::{Address, Block, DepositId, Header, Height, Transfer, TxHash, amount::DECIMALS_MAX},
+    domain::{Address, Block, DepositId, Header, Height, TokenAmount, Transfer, TxHash, amount::DECIMALS_MAX},
 };
 
 /// The call that gives a block.
@@ -237,8 +237,25 @@ pub(super) fn info(body: &[u8], id: &DepositId, header: &Header) -> Result<Optio
 /// # Errors
 /// [`Doubt::Malformed`] for a call that failed, or whose result is not one word up to 77.
 pub(super) fn decimals(body: &[u8]) -> Result<u8, Doubt> {
-    let call: WireCall<'_> = wire::read(CALL, format_args!("decimals()"), body)?;
     let no_token = |what: &str| wire::malformed(CALL, &format!("decimals(): {what}; is the contract right?"));
+    match constant(body, "decimals()")? {
+        [high @ .., low] if high == [0; 31] && low <= DECIMALS_MAX => Ok(low),
+        _ => Err(no_token(&format!("more than {DECIMALS_MAX}"))),
+    }
+}
+
+/// The balance in the answer of `triggerconstantcontract`.
+///
+/// # Errors
+/// [`Doubt::Malformed`] for a call that failed, or whose result is not one word.
+pub(super) fn balance(body: &[u8]) -> Result<TokenAmount, Doubt> {
+    constant(body, "balanceOf(address)").map(|word| TokenAmount::from_bytes(&word))
+}
+
+/// The one word a constant call gave back.
+fn constant(body: &[u8], asked: &str) -> Result<[u8; 32], Doubt> {
+    let call: WireCall<'_> = wire::read(CALL, format_args!("{asked}"), body)?;
+    let no_token = |what: &str| wire::malformed(CALL, &format!("{asked}: {what}; is the contract right?"));
     if !call.result.result || call.result.code.is_some_and(|code| code != "SUCCESS") {
         return Err(no_token("the call failed"));
     }
@@ -249,8 +266,5 @@ pub(super) fn decimals(body: &[u8]) -> Result<u8, Doubt> {
     let [text] = call.constant_result.as_slice() else { return Err(no_token("not exactly one result")) };
     let mut word = [0; 32];
     hex::decode_to_slice(text, &mut word).map_err(|_| no_token("a result that is not 32 bytes of hex"))?;
-    match word {
-        [high @ .., low] if high == [0; 31] && low <= DECIMALS_MAX => Ok(low),
-        _ => Err(no_token(&format!("more than {DECIMALS_MAX}"))),
-    }
+    Ok(word)
 }

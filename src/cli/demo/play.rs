@@ -96,6 +96,7 @@ async fn create_app(stage: &Stage) -> anyhow::Result<()> {
         notify_url: stage.merchant.url.clone(),
         notify_hosts: Vec::new(),
         secret: stage.secret.clone(),
+        ..v1::CreateAppRequest::default()
     };
     AppServiceClient::new(stage.channel.clone()).create_app(app).await.context("creating the app")?;
     Ok(())
@@ -107,12 +108,11 @@ async fn register(stage: &Stage, chain: &Chain) -> anyhow::Result<String> {
         app_id: APP.to_owned(),
         order_id: order.to_owned(),
         user_mark: "user-7".to_owned(),
-        username: String::new(),
         address: PAYEE.display(chain.family),
         networks: vec![chain.slug().to_owned()],
         token: "USDT".to_owned(),
         amount: Some(Amount::AmountDecimal(usdt.to_string())),
-        notify_url: String::new(),
+        ..v1::RegisterOrderRequest::default()
     };
     let mut orders = OrderServiceClient::new(stage.channel.clone());
     let begun = Instant::now();

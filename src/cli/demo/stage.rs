@@ -54,7 +54,7 @@ impl Stage {
         let config = config::load(Some(&file), std::iter::empty()).map_err(|errors| anyhow!(errors.text()))?;
         let socket = config.api.socket.clone();
         log_to(&dir.join("depositd.log"))?;
-        let process = Process { registry: metrics::install()?, log_dropped: Arc::new(AtomicU64::new(0)) };
+        let process = Process { registry: metrics::install()?, log_dropped: Arc::new(AtomicU64::new(0)), again: None };
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let mut daemon = JoinSet::new();

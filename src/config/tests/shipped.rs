@@ -60,6 +60,12 @@ fn shipped(name: &str, text: &str) -> Config {
     outcome.unwrap_or_else(|errors| panic!("{}", errors.text()))
 }
 
+/// What a network's first token needs, from the lowest tier up.
+fn tiers(network: &NetworkConfig) -> Vec<(String, String)> {
+    let ladder = network.spec.policy.ladders().values().next().expect("a token has a ladder");
+    ladder.iter().map(|rung| (rung.from_text.to_string(), rung.need.to_string())).collect()
+}
+
 /// A text with the endpoints that are commented out switched on: what a reader does next must be good as well.
 fn with_more(text: &str) -> String {
     let (mut inside, mut lines) = (false, vec![]);
@@ -76,6 +82,10 @@ fn the_shipped_files_are_good() {
     let network = &mainnet.networks[0];
     assert_eq!((network.chain_id, network.spec.family, network.spec.tokens.len()), (1, Family::Evm, 2));
     assert!(!network.agree && !network.second_source, "one endpoint has no second");
+    assert_eq!(
+        tiers(network),
+        [("0".to_owned(), "12 confirmations".to_owned()), ("10000".to_owned(), "32 confirmations".to_owned())]
+    );
     assert_eq!(mainnet.warnings, Vec::<String>::new());
     let local = shipped("local-node.toml", include_str!("../../../config/local-node.toml"));
     assert_eq!(local.networks[0].genesis, None);
@@ -118,13 +128,15 @@ fn the_shipped_tron_files_are_good() {
         assert!(unread && config.warnings.len() <= 1, "{name}: {:?}", config.warnings);
         let network = &config.networks[0];
         assert_eq!((network.spec.family, network.chain_id), (Family::Tron, chain_id), "{name}");
-        assert_eq!(network.spec.policy.threshold, Threshold::Finalized, "{name}");
+        assert_eq!(network.spec.policy.base().threshold, Threshold::Finalized, "{name}");
         let Adapter::Tron(adapter) = &network.adapter else { panic!("{name}") };
         assert_eq!((adapter.mode, adapter.block_id), (mode, BlockIdCheck::Advisory), "{name}");
         let tokens: Vec<String> = network.spec.tokens.keys().map(|contract| contract.text(Family::Tron)).collect();
         assert_eq!(tokens, [token], "{name}");
         let more = shipped(name, &with_more(text));
         assert_eq!(more.networks[0].endpoints().len(), if two { 2 } else { 1 }, "{name}");
+        let large = ("10000".to_owned(), "finalized and a second source".to_owned());
+        assert_eq!(tiers(&more.networks[0]).contains(&large), two, "{name}");
     }
     let own = shipped("tron-own-node.toml", include_str!("../../../config/tron-own-node.toml"));
     let Adapter::Tron(adapter) = &own.networks[0].adapter else { panic!("a TRON network") };

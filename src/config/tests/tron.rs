@@ -158,7 +158,7 @@ fn what_is_not_written_is_what_suits_tron() {
     let (network, adapter, warnings) = good(&text.join("\n"));
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(network.chain_id, 728_126_428, "it follows from the genesis");
-    assert_eq!(network.spec.policy.threshold, Threshold::Finalized);
+    assert_eq!(network.spec.policy.base().threshold, Threshold::Finalized);
     assert_eq!((adapter.mode, adapter.block_id), (ReadMode::HeadAndSolid, BlockIdCheck::Advisory));
     let endpoint = &adapter.endpoints[0];
     assert_eq!((&endpoint.solid_url, &endpoint.jsonrpc_url), (&endpoint.shared.url, &None));
@@ -197,7 +197,10 @@ fn a_number_of_confirmations_is_taken_with_a_warning_that_says_what_it_means() {
         ("solid", "every block that is read is final already, and the count begins there"),
     ] {
         let (network, _, warnings) = good(&replaced("mode", &format!("mode = \"{mode}\"\nconfirmations = 20")));
-        assert_eq!(network.spec.policy.threshold, Threshold::Confirmations(Confirmations(20.try_into().unwrap())));
+        assert_eq!(
+            network.spec.policy.base().threshold,
+            Threshold::Confirmations(Confirmations(20.try_into().unwrap()))
+        );
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with("network tron: confirmations = 20: "), "{warnings:?}");
         assert!(warnings[0].contains(means) && warnings[0].contains("\"finalized\""), "{warnings:?}");

@@ -21,6 +21,8 @@ fn on_tron(kind: EventKind, reason: Reason) -> DepositEvent {
     };
     let (version, text) = (EventVersion(if kind == EventKind::Reversed { 2 } else { 1 }), id.text(Family::Tron));
     let deposit = Deposit {
+        by_hand: false,
+        hold: None,
         id,
         family: Family::Tron,
         from: tron("TNDzfERDpxLDS2w1q6yaFC7pzqaSQ3Bg3r"),
@@ -59,7 +61,7 @@ fn on_tron(kind: EventKind, reason: Reason) -> DepositEvent {
 }
 
 fn check(event: &DepositEvent, body: Expect) {
-    let rendered = String::from_utf8(payload::render(event)).unwrap();
+    let rendered = String::from_utf8(payload::render(&Event::Deposit(event.clone()))).unwrap();
     assert!(!rendered.contains("0x"), "{rendered}");
     // One key a line, for reading; the bytes are the same.
     body.assert_eq(&rendered.replace(",\"", ",\n\""));
@@ -69,6 +71,9 @@ fn check(event: &DepositEvent, body: Expect) {
 fn a_credit_of_an_order() {
     let mut event = on_tron(EventKind::Confirmed, Reason::Matched);
     event.order = Some(Order {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        expiry: None,
+        own_amount_policy: None,
         app: "shop".parse().unwrap(),
         id: OrderId::parse("o-1001").unwrap(),
         user_mark: UserMark::default(),

@@ -87,6 +87,9 @@ async fn a_node_says_who_it_is_and_where_it_stands() {
     assert_eq!(genesis["logsBloom"], format!("0x{}", hex::encode(Bloom::EMPTY.0)));
     let call = json!([{ "to": format!("{TOKEN:?}"), "data": "0x313ce567" }, "latest"]);
     assert_eq!(result(&node, "eth_call", call).await, format!("0x{:064x}", 6));
+    let owner = format!("0x70a08231{}{}", "00".repeat(12), "77".repeat(20));
+    let call = json!([{ "to": format!("{TOKEN:?}"), "data": owner }, "latest"]);
+    assert_eq!(result(&node, "eth_call", call).await, format!("0x{:064x}", 0), "an account nobody paid has nothing");
     assert_eq!(answer(&node, "eth_nonsense", json!([])).await["error"]["code"], -32601);
     assert_eq!(answer(&node, "eth_getBlockByNumber", json!(["ten"])).await["error"]["code"], -32602);
     node.stop().await;

@@ -30,7 +30,7 @@ pub(super) fn call(ledger: &LedgerHandle, head: &SimBlock, args: &Args, style: S
     let token = ledger.lock().spec().tokens.iter().find(|token| token.contract == contract).cloned();
     let Some(token) = token else { return Ok(refused("Smart contract is not exist.")) };
     let input = input(args)?;
-    let answer = answer(&token, &input);
+    let answer = answer(ledger, &token, &input);
     let time_ms = i64::try_from(head.timestamp.0.saturating_mul(1_000)).unwrap_or(i64::MAX);
     let stamp = Stamp::new(head.at.hash.0, time_ms);
     let called = Contract::Call { data: input.clone(), value: 0 };
@@ -57,7 +57,7 @@ fn input(args: &Args) -> Result<Vec<u8>, NodeError> {
 }
 
 /// The words the token returns, in hex; `None` if it reverts.
-fn answer(token: &SimToken, input: &[u8]) -> Option<String> {
+fn answer(ledger: &LedgerHandle, token: &SimToken, input: &[u8]) -> Option<String> {
     let asks = |signature: &str| input == &keccak256(&[signature.as_bytes()])[..4];
     if asks("decimals()") {
         return Some(format!("{:064x}", token.decimals.get()));
@@ -67,7 +67,9 @@ fn answer(token: &SimToken, input: &[u8]) -> Option<String> {
         let padded = text.len().div_ceil(64) * 64;
         return Some(format!("{:064x}{:064x}{text:0<padded$}", 32, token.symbol.len()));
     }
-    None
+    let owner = input.strip_prefix(&keccak256(&[b"balanceOf(address)"])[..4]).filter(|word| word.len() == 32);
+    let owner = owner.and_then(|word| word.last_chunk().copied()).map(Address);
+    owner.map(|owner| hex::encode(ledger.lock().balance(token.contract, owner).to_bytes()))
 }
 
 fn told(tx: &Tx, input: &[u8], answer: Option<&str>, style: Style) -> String {

@@ -55,6 +55,8 @@ fn settings() -> NotifySettings {
 
 fn app(url: &str) -> App {
     App {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        grace_s: 0,
         id: "app1".parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked(url.to_owned()).unwrap(),
@@ -66,6 +68,7 @@ fn app(url: &str) -> App {
 
 fn row(app: &App) -> Notification {
     Notification {
+        place: crate::domain::EventPlace(1),
         id: EventId::parse("dep_x_1").unwrap(),
         app: app.id.clone(),
         url: app.notify_url.clone(),

@@ -42,6 +42,7 @@ impl Outbox for Rows {
 
 fn row(host: &str, id: &str, due: u64) -> Notification {
     Notification {
+        place: crate::domain::EventPlace(1),
         id: event(id),
         app: "app1".parse().unwrap(),
         url: NotifyUrl::checked(format!("https://{host}/")).unwrap(),

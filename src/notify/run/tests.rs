@@ -54,6 +54,8 @@ impl Outbox for Rows {
 
     fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
         Ok(Some(App {
+            amount_policy: crate::domain::AmountPolicy::AcceptActual,
+            grace_s: 0,
             id: id.clone(),
             protocol: Protocol::StandardWebhooks,
             notify_url: NotifyUrl::checked("http://127.0.0.1/".to_owned()).unwrap(),
@@ -90,6 +92,7 @@ fn receiver(pause: Duration) -> (SocketAddr, Arc<AtomicUsize>) {
 
 fn row(address: SocketAddr, id: &str, due: Millis) -> Notification {
     Notification {
+        place: crate::domain::EventPlace(1),
         id: EventId::parse(id).unwrap(),
         app: "app1".parse().unwrap(),
         url: NotifyUrl::checked(format!("http://{address}/")).unwrap(),

@@ -4,6 +4,7 @@
 //! options with a leading 0 or 1, variants with a leading number. Decoding is total: any bytes give a value or a
 //! [`CodecError`], never a panic, and nothing may be left over.
 
+mod governed;
 mod parts;
 mod registered;
 mod rows;
@@ -11,8 +12,10 @@ mod seen;
 
 pub(super) use self::rows::Row;
 
-/// Version of every body written today.
-const VERSION: u8 = 1;
+/// Version of every body written today. Bodies of every earlier version are read too.
+const VERSION: u8 = 2;
+/// The first version there was.
+const FIRST_VERSION: u8 = 1;
 /// Bytes around a body.
 const WRAP_BYTES: usize = 5;
 
@@ -23,7 +26,16 @@ pub(super) struct CodecError(pub(super) &'static str);
 
 /// Version, body, checksum.
 pub(super) fn wrap(body: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer(vec![VERSION]);
+    wrap_as(VERSION, body)
+}
+
+/// The same for a body that never changes its form: every program there was can read it.
+pub(super) fn wrap_for_all(body: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    wrap_as(FIRST_VERSION, body)
+}
+
+fn wrap_as(version: u8, body: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer(vec![version]);
     body(&mut writer);
     let mut bytes = writer.0;
     let sum = crc32c::crc32c(&bytes);
@@ -33,7 +45,7 @@ pub(super) fn wrap(body: impl FnOnce(&mut Writer)) -> Vec<u8> {
 
 /// The value of a row that says all in its key.
 pub(super) fn empty() -> Vec<u8> {
-    wrap(|_| ())
+    wrap_for_all(|_| ())
 }
 
 /// Checks version and checksum and reads the body with `read`, which must use all of it.
@@ -48,12 +60,13 @@ pub(super) fn unwrap<T>(
     if crc32c::crc32c(content).to_be_bytes() != *sum {
         return Err(CodecError("the checksum does not hold"));
     }
-    if content.first() != Some(&VERSION) {
+    let (version, body) = content.split_first().ok_or(CodecError("shorter than any value"))?;
+    if !(FIRST_VERSION..=VERSION).contains(version) {
         return Err(CodecError("unknown version"));
     }
-    let mut reader = Reader(content.get(1..).unwrap_or_default());
+    let mut reader = Reader { rest: body, version: *version };
     let value = read(&mut reader)?;
-    if reader.0.is_empty() { Ok(value) } else { Err(CodecError("bytes left over")) }
+    if reader.rest.is_empty() { Ok(value) } else { Err(CodecError("bytes left over")) }
 }
 
 /// Appends fields.
@@ -114,12 +127,20 @@ impl Writer {
 
 /// Takes fields off the front.
 #[derive(Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+    version: u8,
+}
 
 impl<'a> Reader<'a> {
+    /// Version of the body that is read.
+    pub(super) fn version(&self) -> u8 {
+        self.version
+    }
+
     fn take(&mut self, count: usize) -> Result<&'a [u8], CodecError> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(CodecError("ends too early"))?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(CodecError("ends too early"))?;
+        self.rest = rest;
         Ok(taken)
     }
 

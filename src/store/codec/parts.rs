@@ -2,8 +2,8 @@
 
 use super::{CodecError, Reader, Writer};
 use crate::domain::{
-    Address, AppId, BlockHash, BlockRef, DepositId, EventId, Height, LogOrdinal, Millis, NetworkId, NotifyUrl, OrderId,
-    Protocol, TokenAmount, TxHash, UserMark,
+    Act, Address, AmountPolicy, AppId, BlockHash, BlockRef, DepositId, EventId, Height, LogOrdinal, Millis, NetworkId,
+    NotifyUrl, OrderId, Protocol, Since, Timestamp, TokenAmount, TxHash, UserMark,
 };
 
 pub(super) type Read<T> = Result<T, CodecError>;
@@ -75,6 +75,54 @@ pub(super) fn deposit_id(from: &mut Reader<'_>) -> Read<DepositId> {
         token: address(from)?,
         ordinal: LogOrdinal(from.u32()?),
     })
+}
+
+pub(super) fn write_since(to: &mut Writer, since: Since) {
+    match since {
+        Since::Height(height) => {
+            to.u8(0);
+            to.u64(height.0);
+        }
+        Since::Time(time) => {
+            to.u8(1);
+            to.u64(time.0);
+        }
+    }
+}
+
+pub(super) fn since(from: &mut Reader<'_>) -> Read<Since> {
+    match from.u8()? {
+        0 => height(from).map(Since::Height),
+        1 => from.u64().map(Timestamp).map(Since::Time),
+        _ => Err(CodecError("neither a height nor a time")),
+    }
+}
+
+pub(super) fn write_act(to: &mut Writer, act: &Act) {
+    to.text(&act.by);
+    to.u64(act.at.0);
+    to.text(&act.why);
+}
+
+pub(super) fn act(from: &mut Reader<'_>) -> Read<Act> {
+    Ok(Act { by: owned_text(from)?, at: millis(from)?, why: owned_text(from)? })
+}
+
+pub(super) fn write_amount_policy(to: &mut Writer, policy: AmountPolicy) {
+    to.u8(match policy {
+        AmountPolicy::AcceptActual => 0,
+        AmountPolicy::AtLeast => 1,
+        AmountPolicy::StrictExact => 2,
+    });
+}
+
+pub(super) fn amount_policy(from: &mut Reader<'_>) -> Read<AmountPolicy> {
+    match from.u8()? {
+        0 => Ok(AmountPolicy::AcceptActual),
+        1 => Ok(AmountPolicy::AtLeast),
+        2 => Ok(AmountPolicy::StrictExact),
+        _ => Err(CodecError("unknown amount policy")),
+    }
 }
 
 pub(super) fn write_protocol(to: &mut Writer, protocol: Protocol) {

@@ -3,11 +3,13 @@
 use super::{
     CodecError, Reader, Writer,
     parts::{
-        Read, address, amount, app_id, deposit_id, height, millis, network_id, notify_url, order_id, owned_text,
-        protocol, user_mark, write_deposit_id, write_protocol,
+        Read, address, amount, amount_policy, app_id, deposit_id, height, millis, network_id, notify_url, order_id,
+        owned_text, protocol, since, user_mark, write_amount_policy, write_deposit_id, write_protocol, write_since,
     },
 };
-use crate::domain::{App, Holding, Order, OrderLine, OrderState, SigningKey, Watch, app::LiveKey};
+use crate::domain::{
+    App, Expiry, Holding, Order, OrderId, OrderLine, OrderState, SigningKey, Timestamp, Watch, app::LiveKey,
+};
 
 pub(super) fn write_app(to: &mut Writer, app: &App) {
     to.text(app.id.as_str());
@@ -23,6 +25,8 @@ pub(super) fn write_app(to: &mut Writer, app: &App) {
         to.option(live.until, |to, until| to.u64(until.0));
     }
     to.u64(app.created.0);
+    write_amount_policy(to, app.amount_policy);
+    to.u32(app.grace_s);
 }
 
 fn live_key(from: &mut Reader<'_>) -> Read<LiveKey> {
@@ -38,6 +42,8 @@ pub(super) fn read_app(from: &mut Reader<'_>) -> Read<App> {
         notify_hosts: from.list(owned_text)?,
         keys: from.list(live_key)?,
         created: millis(from)?,
+        amount_policy: since_v2(from, amount_policy)?.unwrap_or_default(),
+        grace_s: since_v2(from, Reader::u32)?.unwrap_or_default(),
     })
 }
 
@@ -52,10 +58,18 @@ pub(super) fn write_order(to: &mut Writer, order: &Order) {
         to.text(line.network.as_str());
         to.fixed(&line.token.0);
         to.u64(line.effective_from.0);
+        to.option(line.since, write_since);
+        to.bool(line.closed);
     }
     to.fixed(&order.expected.to_bytes());
     to.option(order.notify_url.as_ref(), |to, url| to.text(url.as_str()));
     to.u64(order.created.0);
+    write_amount_policy(to, order.amount_policy);
+    to.option(order.own_amount_policy, write_amount_policy);
+    to.option(order.expiry, |to, expiry| {
+        to.u64(expiry.at.0);
+        to.u32(expiry.grace_s);
+    });
     match &order.state {
         OrderState::Open => to.u8(0),
         OrderState::Paid(deposit) => {
@@ -67,11 +81,18 @@ pub(super) fn write_order(to: &mut Writer, order: &Order) {
             write_deposit_id(to, deposit);
         }
         OrderState::Cancelled => to.u8(3),
+        OrderState::Expired => to.u8(4),
     }
 }
 
 fn order_line(from: &mut Reader<'_>) -> Read<OrderLine> {
-    Ok(OrderLine { network: network_id(from)?, token: address(from)?, effective_from: height(from)? })
+    Ok(OrderLine {
+        network: network_id(from)?,
+        token: address(from)?,
+        effective_from: height(from)?,
+        since: since_v2(from, |from| from.option(since))?.flatten(),
+        closed: since_v2(from, Reader::bool)?.unwrap_or_default(),
+    })
 }
 
 fn order_state(from: &mut Reader<'_>) -> Read<OrderState> {
@@ -80,6 +101,7 @@ fn order_state(from: &mut Reader<'_>) -> Read<OrderState> {
         1 => OrderState::Paid(deposit_id(from)?),
         2 => OrderState::Reversed(deposit_id(from)?),
         3 => OrderState::Cancelled,
+        4 => OrderState::Expired,
         _ => return Err(CodecError("unknown order state")),
     })
 }
@@ -95,28 +117,73 @@ pub(super) fn read_order(from: &mut Reader<'_>) -> Read<Order> {
         expected: amount(from)?,
         notify_url: from.option(notify_url)?,
         created: millis(from)?,
+        amount_policy: since_v2(from, amount_policy)?.unwrap_or_default(),
+        own_amount_policy: since_v2(from, |from| from.option(amount_policy))?.flatten(),
+        expiry: since_v2(from, |from| from.option(expiry))?.flatten(),
         state: order_state(from)?,
     })
 }
+
+fn expiry(from: &mut Reader<'_>) -> Read<Expiry> {
+    Ok(Expiry { at: Timestamp(from.u64()?), grace_s: from.u32()? })
+}
+
+/// A field that bodies of version 1 do not have.
+fn since_v2<'a, T>(from: &mut Reader<'a>, read: impl FnOnce(&mut Reader<'a>) -> Read<T>) -> Read<Option<T>> {
+    if from.version() < 2 { Ok(None) } else { read(from).map(Some) }
+}
+
+/// What a holding has, one bit each: there are millions of them, so that a byte for each would be felt.
+const STANDING: u8 = 1;
+const STANDING_SINCE: u8 = 2;
+const OPEN_ORDER: u8 = 4;
+const LAST_ORDER: u8 = 8;
 
 pub(super) fn write_holding(to: &mut Writer, holding: &Holding) {
     to.text(holding.network.as_str());
     to.fixed(&holding.address.0);
     to.text(holding.app.as_str());
     to.text(holding.user_mark.as_str());
-    to.option(holding.standing, |to, watch| to.u64(watch.effective_from.0));
-    to.option(holding.open_order.as_ref(), |to, order| to.text(order.as_str()));
+    let since = holding.standing.and_then(|watch| watch.since);
+    let bit = |has: bool, bit: u8| if has { bit } else { 0 };
+    to.u8(bit(holding.standing.is_some(), STANDING)
+        | bit(since.is_some(), STANDING_SINCE)
+        | bit(holding.open_order.is_some(), OPEN_ORDER)
+        | bit(holding.last_order.is_some(), LAST_ORDER));
+    if let Some(watch) = holding.standing {
+        to.u64(watch.effective_from.0);
+    }
+    if let Some(since) = since {
+        write_since(to, since);
+    }
+    for order in [&holding.open_order, &holding.last_order].into_iter().flatten() {
+        to.text(order.as_str());
+    }
     to.u64(holding.created.0);
 }
 
 pub(super) fn read_holding(from: &mut Reader<'_>) -> Read<Holding> {
-    Ok(Holding {
-        network: network_id(from)?,
-        address: address(from)?,
-        app: app_id(from)?,
-        user_mark: user_mark(from)?,
-        standing: from.option(|from| height(from).map(|effective_from| Watch { effective_from }))?,
-        open_order: from.option(order_id)?,
-        created: millis(from)?,
-    })
+    let (network, address, app) = (network_id(from)?, address(from)?, app_id(from)?);
+    let user_mark = user_mark(from)?;
+    let (standing, open_order, last_order) = if from.version() < 2 {
+        let watch = |from: &mut Reader<'_>| height(from).map(|effective_from| Watch { effective_from, since: None });
+        (from.option(watch)?, from.option(order_id)?, None)
+    } else {
+        held(from)?
+    };
+    Ok(Holding { network, address, app, user_mark, standing, open_order, last_order, created: millis(from)? })
+}
+
+fn held(from: &mut Reader<'_>) -> Read<(Option<Watch>, Option<OrderId>, Option<OrderId>)> {
+    let has = from.u8()?;
+    let is_sound = has <= STANDING | STANDING_SINCE | OPEN_ORDER | LAST_ORDER
+        && (has & STANDING_SINCE == 0 || has & STANDING != 0);
+    if !is_sound {
+        return Err(CodecError("unknown fields of a holding"));
+    }
+    let effective_from = if has & STANDING == 0 { None } else { Some(height(from)?) };
+    let since = if has & STANDING_SINCE == 0 { None } else { Some(since(from)?) };
+    let open_order = if has & OPEN_ORDER == 0 { None } else { Some(order_id(from)?) };
+    let last_order = if has & LAST_ORDER == 0 { None } else { Some(order_id(from)?) };
+    Ok((effective_from.map(|effective_from| Watch { effective_from, since }), open_order, last_order))
 }

@@ -1,14 +1,19 @@
 //! Bodies of the rows.
 
 use super::{
-    CodecError, Reader, Writer, parts,
+    CodecError, Reader, Writer,
+    governed::{read_audit, read_override, read_scan, write_audit, write_override, write_scan},
+    parts,
     parts::Read,
     registered::{read_app, read_holding, read_order, write_app, write_holding, write_order},
     seen::{read_attempt, read_deposit, read_notification, write_attempt, write_deposit, write_notification},
     unwrap, wrap,
 };
 use crate::{
-    domain::{App, Attempt, BlockHash, Cursor, Deposit, Header, Holding, NetworkId, Notification, Order, Timestamp},
+    domain::{
+        App, Attempt, AuditRecord, BlockHash, Cursor, Deposit, Header, Holding, NetworkId, Notification, Order,
+        PolicyOverride, Scan, Timestamp,
+    },
     store::keys::{Key, Table},
 };
 
@@ -23,6 +28,9 @@ pub(in crate::store) enum Row {
     Deposit(Deposit),
     Notification(Notification),
     Attempt(Attempt),
+    Override(PolicyOverride),
+    Scan(Scan),
+    Audit(AuditRecord),
 }
 
 impl Row {
@@ -37,6 +45,9 @@ impl Row {
             Self::Deposit(deposit) => Key::deposit(&deposit.id),
             Self::Notification(notification) => Key::notification(&notification.id),
             Self::Attempt(attempt) => Key::attempt(&attempt.event, attempt.number),
+            Self::Override(set) => Key::policy(&set.network, &set.scope),
+            Self::Scan(scan) => Key::scan(&scan.network, scan.target),
+            Self::Audit(record) => Key::audit(record.number),
         }
     }
 
@@ -51,6 +62,9 @@ impl Row {
             Self::Deposit(deposit) => format!("deposit {}", deposit.text()),
             Self::Notification(notification) => format!("notification {}", notification.id),
             Self::Attempt(attempt) => format!("attempt {} of {}", attempt.number.0, attempt.event),
+            Self::Override(set) => format!("policy override of {}", set.network),
+            Self::Scan(scan) => format!("scan of {}", scan.network),
+            Self::Audit(record) => format!("audit record {}", record.number),
         }
     }
 
@@ -65,6 +79,9 @@ impl Row {
             Self::Deposit(deposit) => write_deposit(to, deposit),
             Self::Notification(notification) => write_notification(to, notification),
             Self::Attempt(attempt) => write_attempt(to, attempt),
+            Self::Override(set) => write_override(to, set),
+            Self::Scan(scan) => write_scan(to, scan),
+            Self::Audit(record) => write_audit(to, record),
         })
     }
 
@@ -79,12 +96,20 @@ impl Row {
             Table::Deposits => read_deposit(from).map(Self::Deposit),
             Table::Notifications => read_notification(from).map(Self::Notification),
             Table::Attempts => read_attempt(from).map(Self::Attempt),
+            Table::Overrides => read_override(from).map(Self::Override),
+            Table::Scans => read_scan(from).map(Self::Scan),
+            Table::Audit => read_audit(from).map(Self::Audit),
             Table::Meta
             | Table::Seal
+            | Table::Upgrade
+            | Table::Expiries
             | Table::DepositsByText
             | Table::DepositsByApp
+            | Table::DepositsByOrder
             | Table::Due
-            | Table::DeadLetters => Err(CodecError("not a table of rows")),
+            | Table::DeadLetters
+            | Table::Feed
+            | Table::FeedByApp => Err(CodecError("not a table of rows")),
         })?;
         if row.key().as_bytes() == key { Ok(row) } else { Err(CodecError("the row belongs to another key")) }
     }
@@ -96,6 +121,7 @@ fn write_cursor(to: &mut Writer, network: &NetworkId, cursor: &Cursor) {
     to.u64(cursor.tip_time.0);
     to.u64(cursor.peak.0);
     to.option(cursor.finalized, parts::write_block);
+    to.option(cursor.take_back_above, |to, height| to.u64(height.0));
 }
 
 fn read_cursor(from: &mut Reader<'_>) -> Read<(NetworkId, Cursor)> {
@@ -105,6 +131,7 @@ fn read_cursor(from: &mut Reader<'_>) -> Read<(NetworkId, Cursor)> {
         tip_time: Timestamp(from.u64()?),
         peak: parts::height(from)?,
         finalized: from.option(parts::block)?,
+        take_back_above: if from.version() < 2 { None } else { from.option(parts::height)? },
     };
     Ok((network, cursor))
 }

@@ -3,13 +3,13 @@
 use super::{
     CodecError, Reader, Writer,
     parts::{
-        Read, address, amount, app_id, block, deposit_id, event_id, height, millis, notify_url, order_id, owned_text,
-        protocol, user_mark, write_block, write_deposit_id, write_protocol,
+        Read, act, address, amount, app_id, block, deposit_id, event_id, height, millis, notify_url, order_id,
+        owned_text, protocol, user_mark, write_act, write_block, write_deposit_id, write_protocol,
     },
 };
 use crate::domain::{
-    Attempt, AttemptNo, Deposit, DepositState, EventVersion, Family, Notification, NotificationState, Outcome, Reason,
-    Timestamp,
+    Attempt, AttemptNo, Deposit, DepositState, EventPlace, EventVersion, Family, Notification, NotificationState,
+    Outcome, Reason, Timestamp,
 };
 
 pub(super) fn write_deposit(to: &mut Writer, deposit: &Deposit) {
@@ -46,7 +46,11 @@ pub(super) fn write_deposit(to: &mut Writer, deposit: &Deposit) {
         Reason::BelowMinimum => 6,
         Reason::SelfTransfer => 7,
         Reason::Reversed => 8,
+        Reason::Late => 9,
+        Reason::Manual => 10,
     });
+    to.option(deposit.hold.as_ref(), write_act);
+    to.bool(deposit.by_hand);
 }
 
 pub(super) fn read_deposit(from: &mut Reader<'_>) -> Read<Deposit> {
@@ -66,6 +70,8 @@ pub(super) fn read_deposit(from: &mut Reader<'_>) -> Read<Deposit> {
         user_mark: user_mark(from)?,
         order: from.option(order_id)?,
         reason: reason(from)?,
+        hold: if from.version() < 2 { None } else { from.option(act)? },
+        by_hand: if from.version() < 2 { false } else { from.bool()? },
     })
 }
 
@@ -99,6 +105,8 @@ fn reason(from: &mut Reader<'_>) -> Read<Reason> {
         6 => Ok(Reason::BelowMinimum),
         7 => Ok(Reason::SelfTransfer),
         8 => Ok(Reason::Reversed),
+        9 => Ok(Reason::Late),
+        10 => Ok(Reason::Manual),
         _ => Err(CodecError("unknown reason")),
     }
 }
@@ -123,11 +131,13 @@ pub(super) fn write_notification(to: &mut Writer, notification: &Notification) {
     }
     to.option(notification.after.as_ref(), |to, event| to.text(event.as_str()));
     to.option(notification.then.as_ref(), |to, event| to.text(event.as_str()));
+    to.u64(notification.place.0);
 }
 
 pub(super) fn read_notification(from: &mut Reader<'_>) -> Read<Notification> {
-    Ok(Notification {
+    let mut notification = Notification {
         id: event_id(from)?,
+        place: EventPlace::default(),
         app: app_id(from)?,
         url: notify_url(from)?,
         protocol: protocol(from)?,
@@ -137,7 +147,11 @@ pub(super) fn read_notification(from: &mut Reader<'_>) -> Read<Notification> {
         state: notification_state(from)?,
         after: from.option(event_id)?,
         then: from.option(event_id)?,
-    })
+    };
+    if from.version() >= 2 {
+        notification.place = EventPlace(from.u64()?);
+    }
+    Ok(notification)
 }
 
 fn notification_state(from: &mut Reader<'_>) -> Read<NotificationState> {

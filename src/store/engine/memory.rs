@@ -25,7 +25,8 @@ pub struct MemoryEngine(Arc<Mutex<Memory>>);
 #[derive(Default)]
 struct Memory {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
-    fault: Option<Fault>,
+    /// A fault, and how many commits go well before it.
+    fault: Option<(u32, Fault)>,
 }
 
 impl MemoryEngine {
@@ -36,7 +37,12 @@ impl MemoryEngine {
 
     /// Makes the next commit fail so, once.
     pub fn fail_next(&self, fault: Fault) {
-        self.memory().fault = Some(fault);
+        self.fail_after(0, fault);
+    }
+
+    /// Makes the commit behind the next `commits` fail so, once.
+    pub fn fail_after(&self, commits: u32, fault: Fault) {
+        self.memory().fault = Some((commits, fault));
     }
 
     /// A copy with rows of its own, as a backup would be.
@@ -82,7 +88,13 @@ impl Engine for MemoryEngine {
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         let mut memory = self.memory();
-        let fault = memory.fault.take();
+        let fault = match memory.fault.take() {
+            Some((0, fault)) => Some(fault),
+            later => {
+                memory.fault = later.map(|(commits, fault)| (commits - 1, fault));
+                None
+            }
+        };
         if fault == Some(Fault::BeforeApply) {
             return Err(EngineError::Failed("injected before the commit".to_owned()));
         }

@@ -4,7 +4,10 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
 use crate::{
-    domain::{Attempt, OrderLine, OrderState, Outcome, Watch},
+    domain::{
+        Act, Action, AmountPolicy, Attempt, Confirmations, Expiry, Need, OrderLine, OrderState, Outcome, PolicyScope,
+        Since, Threshold, TierFrom, Watch,
+    },
     store::codec::Row,
 };
 
@@ -44,6 +47,25 @@ fn millis() -> impl Strategy<Value = Millis> {
     any::<u64>().prop_map(Millis)
 }
 
+fn amount_policy() -> impl Strategy<Value = AmountPolicy> {
+    prop::sample::select(AmountPolicy::ALL.to_vec())
+}
+
+fn since() -> impl Strategy<Value = Since> {
+    prop_oneof![
+        any::<u64>().prop_map(|height| Since::Height(Height(height))),
+        any::<u64>().prop_map(|time| Since::Time(Timestamp(time)))
+    ]
+}
+
+fn watch() -> impl Strategy<Value = Watch> {
+    (any::<u64>(), option::of(since())).prop_map(|(from, since)| Watch { effective_from: Height(from), since })
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    (".{0,64}", millis(), ".{0,200}").prop_map(|(by, at, why)| Act { by, at, why })
+}
+
 fn any_block() -> impl Strategy<Value = BlockRef> {
     (any::<u64>(), any::<[u8; 32]>())
         .prop_map(|(height, hash)| BlockRef { height: Height(height), hash: BlockHash(hash) })
@@ -61,46 +83,83 @@ fn deposit_id() -> impl Strategy<Value = DepositId> {
 fn app_row() -> impl Strategy<Value = Row> {
     let key = (vec(any::<u8>(), 24..=64), option::of(millis()))
         .prop_map(|(key, until)| LiveKey { key: SigningKey::new(key).unwrap(), until });
-    (name(), notify_url(), vec("[a-z.]{1,40}", 0..4), vec(key, 0..=2), millis()).prop_map(
-        |(id, notify_url, notify_hosts, keys, created)| {
-            Row::App(App { id, protocol: Protocol::StandardWebhooks, notify_url, notify_hosts, keys, created })
+    let rules = (amount_policy(), any::<u32>());
+    (name(), notify_url(), vec("[a-z.]{1,40}", 0..4), vec(key, 0..=2), millis(), rules).prop_map(
+        |(id, notify_url, notify_hosts, keys, created, (amount_policy, grace_s))| {
+            Row::App(App {
+                amount_policy,
+                grace_s,
+                id,
+                protocol: Protocol::StandardWebhooks,
+                notify_url,
+                notify_hosts,
+                keys,
+                created,
+            })
         },
     )
 }
 
 fn order_row() -> impl Strategy<Value = Row> {
-    let line = (slug(), any_address(), any::<u64>()).prop_map(|(network, token, from)| OrderLine {
-        network,
-        token,
-        effective_from: Height(from),
+    let line = (slug(), any_address(), any::<u64>(), option::of(since()), any::<bool>()).prop_map(
+        |(network, token, from, since, closed)| {
+            let effective_from = Height(from);
+            OrderLine { network, token, effective_from, since, closed }
+        },
+    );
+    let lines = vec(line, 0..8).prop_map(|mut lines| {
+        // No network twice, as at the door.
+        lines.sort_by(|one, two| one.network.cmp(&two.network));
+        lines.dedup_by(|one, two| one.network == two.network);
+        lines
     });
     let state = prop_oneof![
         Just(OrderState::Open),
         deposit_id().prop_map(OrderState::Paid),
         deposit_id().prop_map(OrderState::Reversed),
-        Just(OrderState::Cancelled)
+        Just(OrderState::Cancelled),
+        Just(OrderState::Expired)
     ];
+    let expiry = (any::<u64>(), any::<u32>()).prop_map(|(at, grace_s)| Expiry { at: Timestamp(at), grace_s });
     let names = (name(), order_id(), user_mark(), option::of("[^\\p{Cc}]{0,64}"));
-    (names, any_address(), vec(line, 0..8), any_amount(), option::of(notify_url()), millis(), state).prop_map(
-        |((app, id, user_mark, username), address, lines, expected, notify_url, created, state)| {
-            Row::Order(Order { app, id, user_mark, username, address, lines, expected, notify_url, created, state })
+    let rules = (amount_policy(), option::of(amount_policy()), option::of(expiry));
+    (names, any_address(), lines, any_amount(), option::of(notify_url()), millis(), state, rules).prop_map(
+        |((app, id, user_mark, username), address, lines, expected, notify_url, created, state, rules)| {
+            let (amount_policy, own_amount_policy, expiry) = rules;
+            Row::Order(Order {
+                app,
+                id,
+                user_mark,
+                username,
+                address,
+                lines,
+                expected,
+                notify_url,
+                amount_policy,
+                own_amount_policy,
+                expiry,
+                created,
+                state,
+            })
         },
     )
 }
 
 fn holding_row() -> impl Strategy<Value = Row> {
-    let watch = option::of(any::<u64>().prop_map(|from| Watch { effective_from: Height(from) }));
-    (slug(), any_address(), name(), user_mark(), watch, option::of(order_id()), millis()).prop_map(
-        |(network, address, app, user_mark, standing, open_order, created)| {
-            Row::Holding(Holding { network, address, app, user_mark, standing, open_order, created })
+    let orders = (option::of(order_id()), option::of(order_id()));
+    (slug(), any_address(), name(), user_mark(), option::of(watch()), orders, millis()).prop_map(
+        |(network, address, app, user_mark, standing, (open_order, last_order), created)| {
+            Row::Holding(Holding { network, address, app, user_mark, standing, open_order, last_order, created })
         },
     )
 }
 
 fn cursor_row() -> impl Strategy<Value = Row> {
-    (slug(), any_block(), any::<u64>(), any::<u64>(), option::of(any_block())).prop_map(
-        |(network, tip, time, peak, finalized)| {
-            Row::Cursor(network, Cursor { tip, tip_time: Timestamp(time), peak: Height(peak), finalized })
+    let heights = (any::<u64>(), option::of(any::<u64>()));
+    (slug(), any_block(), any::<u64>(), heights, option::of(any_block())).prop_map(
+        |(network, tip, time, (peak, back), finalized)| {
+            let (peak, take_back_above) = (Height(peak), back.map(Height));
+            Row::Cursor(network, Cursor { tip, tip_time: Timestamp(time), peak, finalized, take_back_above })
         },
     )
 }
@@ -113,7 +172,9 @@ fn header_row() -> impl Strategy<Value = Row> {
 
 fn deposit_row() -> impl Strategy<Value = Row> {
     use DepositState::{Confirmed, Detected, Finalized, Orphaned, Unmatched};
-    use Reason::{BelowMinimum, Duplicate, Matched, NoOpenOrder, Over, Pending, Reversed, SelfTransfer, Under};
+    use Reason::{
+        BelowMinimum, Duplicate, Late, Manual, Matched, NoOpenOrder, Over, Pending, Reversed, SelfTransfer, Under,
+    };
     let states = prop::sample::select(vec![Detected, Confirmed, Finalized, Unmatched, Orphaned]);
     let reasons = prop::sample::select(vec![
         Pending,
@@ -124,15 +185,19 @@ fn deposit_row() -> impl Strategy<Value = Row> {
         NoOpenOrder,
         BelowMinimum,
         SelfTransfer,
+        Late,
+        Manual,
         Reversed,
     ]);
     let families = prop::sample::select(vec![Family::Evm, Family::Tron]);
     let who = (any_address(), any_address(), name(), user_mark(), option::of(order_id()));
     let when = (any_block(), any::<u64>(), any::<u64>(), any::<u32>(), any::<bool>());
-    (deposit_id(), families, who, any_amount(), when, states, reasons).prop_map(
-        |(id, family, (from, to, app, user_mark, order), amount, when, state, reason)| {
+    (deposit_id(), families, who, any_amount(), when, states, reasons, option::of(act())).prop_map(
+        |(id, family, (from, to, app, user_mark, order), amount, when, state, reason, hold)| {
             let (included_at, time, first_seen, version, unmatched_told) = when;
             Row::Deposit(Deposit {
+                by_hand: false,
+                hold,
                 id,
                 family,
                 from,
@@ -160,10 +225,11 @@ fn notification_row() -> impl Strategy<Value = Row> {
         millis().prop_map(NotificationState::Delivered),
         millis().prop_map(NotificationState::DeadLetter)
     ];
-    let links = (option::of(event_id()), option::of(event_id()));
+    let links = (option::of(event_id()), option::of(event_id()), any::<u64>());
     (event_id(), name(), notify_url(), vec(any::<u8>(), 0..2560), millis(), any::<u32>(), state, links).prop_map(
-        |(id, app, url, body, created, attempts, state, (after, then))| {
+        |(id, app, url, body, created, attempts, state, (after, then, place))| {
             Row::Notification(Notification {
+                place: EventPlace(place),
                 id,
                 app,
                 url,
@@ -205,6 +271,40 @@ fn attempt_row() -> impl Strategy<Value = Row> {
     )
 }
 
+fn override_row() -> impl Strategy<Value = Row> {
+    let from = prop_oneof![Just("0".to_owned()), "[1-9][0-9]{0,20}", "(0|[1-9][0-9]{0,9})\\.[0-9]{0,17}[1-9]"];
+    let scope = (option::of(any_address()), option::of(name()), from).prop_map(|(token, app, from)| PolicyScope {
+        token,
+        app,
+        from: TierFrom::parse(&from).unwrap(),
+    });
+    let threshold = prop_oneof![
+        Just(Threshold::Finalized),
+        (1..=u32::MAX).prop_map(|count| Threshold::Confirmations(Confirmations::new(count).unwrap()))
+    ];
+    (slug(), scope, threshold, any::<bool>(), act()).prop_map(|(network, scope, threshold, second_source, act)| {
+        Row::Override(PolicyOverride { network, scope, need: Need { threshold, second_source }, act })
+    })
+}
+
+fn scan_row() -> impl Strategy<Value = Row> {
+    let target = prop_oneof![Just(ScanTarget::Everything), any_address().prop_map(ScanTarget::Address)];
+    (slug(), target, since(), any::<u64>(), option::of(any::<u64>()), any::<u64>(), millis()).prop_map(
+        |(network, target, since, to, next, found, created)| {
+            Row::Scan(Scan { network, target, since, to: Height(to), next: next.map(Height), found, created })
+        },
+    )
+}
+
+fn audit_row() -> impl Strategy<Value = Row> {
+    let texts = (".{0,100}", ".{0,100}", ".{0,100}");
+    (any::<u64>(), act(), prop::sample::select(Action::ALL.to_vec()), texts, any::<[u8; 32]>()).prop_map(
+        |(number, act, action, (subject, before, after), previous)| {
+            Row::Audit(AuditRecord { number, act, action, subject, before, after, previous })
+        },
+    )
+}
+
 /// Any row.
 pub(super) fn row() -> impl Strategy<Value = Row> {
     prop_oneof![
@@ -215,6 +315,9 @@ pub(super) fn row() -> impl Strategy<Value = Row> {
         header_row(),
         deposit_row(),
         notification_row(),
-        attempt_row()
+        attempt_row(),
+        override_row(),
+        scan_row(),
+        audit_row()
     ]
 }

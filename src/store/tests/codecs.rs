@@ -3,11 +3,13 @@
 use proptest::prelude::*;
 
 use super::{arbitrary, *};
+use crate::domain::{PolicyScope, TierFrom};
 use crate::store::{
     codec::{self, Row},
     index::indexes_of,
     keys::Table,
     seal::Tallies,
+    upgrade::Upgrade,
 };
 
 fn table_of(row: &Row) -> Table {
@@ -61,7 +63,7 @@ proptest! {
             prop_assert!(Row::decode(table, &[table.tag()], &value).is_err());
         }
         // Totality is what is tested: any answer but a panic will do.
-        let _ = (Seal::decode(&value), Meta::decode(&value));
+        let _ = (Seal::decode(&value), Meta::decode(&value), Upgrade::decode(&value));
     }
 
     #[test]
@@ -135,4 +137,28 @@ fn seals_come_back_as_they_went() {
     let gone = seal.next(&[(&rows[0].0, old)], &vec![(rows[0].0.clone(), None)]);
     assert_eq!(gone.tallies.of(Table::Apps), Tallies::default().of(Table::Apps), "what was added is taken away");
     assert_ne!(gone.running, seal.running);
+}
+
+/// An app that is not named stands between the others and takes none of their places.
+#[test]
+fn rules_of_every_app_and_of_one_have_keys_of_their_own() {
+    let scope = |token: Option<u64>, app: Option<&str>, from: &str| PolicyScope {
+        token: token.map(address),
+        app: app.map(app_id),
+        from: TierFrom::parse(from).unwrap(),
+    };
+    let scopes = [
+        scope(None, None, "0"),
+        scope(None, None, "10"),
+        scope(None, Some("0"), "0"),
+        scope(None, Some("shop"), "0"),
+        scope(Some(1), None, "0"),
+        scope(Some(1), Some("shop"), "0.5"),
+    ];
+    let keys: Vec<_> = scopes.iter().map(|scope| Key::policy(&network(), scope).into_bytes()).collect();
+    for (place, one) in keys.iter().enumerate() {
+        for (other, two) in keys.iter().enumerate() {
+            assert!(place == other || !two.starts_with(one), "{place} begins {other}");
+        }
+    }
 }

@@ -4,8 +4,11 @@ mod arbitrary;
 mod codecs;
 mod damage;
 mod disk;
+mod feed;
+mod killed;
 mod reads;
 mod staging;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +34,8 @@ fn app_id(name: &str) -> AppId {
 
 fn app(name: &str) -> App {
     App {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        grace_s: 0,
         id: app_id(name),
         protocol: Protocol::StandardWebhooks,
         notify_url: url("https://merchant.example/hook"),
@@ -52,6 +57,7 @@ fn address(number: u64) -> Address {
 
 fn holding(owner: &str, number: u64) -> Holding {
     Holding {
+        last_order: None,
         network: network(),
         address: address(number),
         app: app_id(owner),
@@ -70,6 +76,8 @@ fn deposit(owner: &str, number: u64, time: u64) -> Deposit {
     let mut tx = [0x22; 32];
     tx[24..].copy_from_slice(&number.to_be_bytes());
     Deposit {
+        by_hand: false,
+        hold: None,
         id: DepositId { network: network(), tx: TxHash(tx), token: address(0), ordinal: LogOrdinal(0) },
         family: Family::Tron,
         from: address(1),
@@ -94,6 +102,7 @@ fn event(number: u64) -> EventId {
 
 fn notification(number: u64, state: NotificationState) -> Notification {
     Notification {
+        place: EventPlace(number),
         id: event(number),
         app: app_id("shop"),
         url: url("https://merchant.example/hook"),

@@ -1,16 +1,25 @@
 //! Pages, lanes and the index rows behind them.
 
 use super::*;
-use crate::domain::{Attempt, OrderLine, OrderState, Outcome, notification::EndpointId};
+use crate::domain::{Attempt, Expiry, OrderLine, OrderState, Outcome, notification::EndpointId};
 
 fn order(owner: &str, id: &str) -> Order {
     Order {
+        amount_policy: crate::domain::AmountPolicy::AcceptActual,
+        expiry: None,
+        own_amount_policy: None,
         app: app_id(owner),
         id: OrderId::parse(id).unwrap(),
         user_mark: UserMark::default(),
         username: None,
         address: address(1),
-        lines: vec![OrderLine { network: network(), token: address(0), effective_from: Height(1) }],
+        lines: vec![OrderLine {
+            closed: false,
+            since: None,
+            network: network(),
+            token: address(0),
+            effective_from: Height(1),
+        }],
         expected: TokenAmount::of(5),
         notify_url: None,
         created: Millis(1),
@@ -55,6 +64,45 @@ fn holdings_come_by_address_and_name_their_owner() {
     assert_eq!(reader.holdings(None, 10).unwrap().len(), 5);
     assert_eq!(reader.counts()["holdings"], 5);
     assert_eq!(reader.holding(&network(), address(2)).unwrap(), Some(holding("bank", 2)));
+}
+
+#[test]
+fn an_order_is_read_with_its_deposits_and_always_with_the_one_that_paid_it() {
+    let (_, mut store) = in_memory();
+    let named = |owner: &str, number, at, order: &str| {
+        let order = Some(OrderId::parse(order).unwrap());
+        Deposit { order, ..deposit(owner, number, at) }
+    };
+    let payer = named("shop", 9, 90, "1");
+    let paid = Order { state: OrderState::Paid(payer.id.clone()), ..order("shop", "1") };
+    commit(&mut store, [paid.clone(), order("shop", "11"), order("bank", "1")].map(Change::Order));
+    commit(&mut store, [(1, 30), (2, 10), (3, 20)].map(|(n, at)| Change::Deposit(named("shop", n, at, "1"))));
+    let others = [named("shop", 4, 5, "11"), named("bank", 5, 6, "1"), deposit("shop", 6, 7), payer];
+    commit(&mut store, others.map(Change::Deposit));
+    let (reader, shop, id) = (store.reader(), app_id("shop"), OrderId::parse("1").unwrap());
+
+    let amounts = |found: &[Deposit]| -> Vec<_> { found.iter().map(|deposit| deposit.amount.to_string()).collect() };
+    let (found, deposits) = reader.order_with_deposits(&shop, &id, 10).unwrap().unwrap();
+    assert_eq!((found, amounts(&deposits)), (paid, ["2", "3", "1", "9"].map(String::from).to_vec()), "by block time");
+    let (_, few) = reader.order_with_deposits(&shop, &id, 1).unwrap().unwrap();
+    assert_eq!(amounts(&few), ["1", "9"], "one, and the payer");
+    assert_eq!(reader.order_with_deposits(&shop, &OrderId::parse("2").unwrap(), 10).unwrap(), None);
+
+    let mut after = None;
+    for expected in ["1", "2", "3", "9"] {
+        let page = reader.deposits_of_order(&shop, &id, after.as_ref(), 1).unwrap();
+        let (position, found) = page.into_iter().next().unwrap();
+        assert_eq!(found.amount.to_string(), expected, "by transaction");
+        after = Some(position);
+    }
+    assert!(reader.deposits_of_order(&shop, &id, after.as_ref(), 1).unwrap().is_empty());
+    let foreign = DepositPosition(vec![0xff; 200]);
+    assert!(reader.deposits_of_order(&shop, &id, Some(&foreign), 9).unwrap().is_empty());
+
+    let pages = reader.orders_with_deposits(&shop, None, 10, 10).unwrap();
+    let pages: Vec<_> = pages.iter().map(|(order, deposits)| (order.id.as_str(), deposits.len())).collect();
+    assert_eq!(pages, [("1", 4), ("11", 1)]);
+    assert_eq!(reader.orders_with_deposits(&shop, Some(&id), 10, 10).unwrap().len(), 1);
 }
 
 #[test]
@@ -170,4 +218,36 @@ fn every_kind_has_a_count() {
     for kind in ["apps", "orders", "holdings", "deposits", "notifications", "due", "dead_letters", "attempts"] {
         assert_eq!(counts[kind], 0, "{kind}");
     }
+}
+
+#[test]
+fn orders_are_overdue_by_deadline_only_while_they_wait_and_only_where_they_wait() {
+    let (_, mut store) = in_memory();
+    let other: NetworkId = "other".parse().unwrap();
+    let waiting = |id: &str, at: u64, grace_s: u32| {
+        let mut order = order("shop", id);
+        order.expiry = Some(Expiry { at: Timestamp(at), grace_s });
+        order.lines.push(OrderLine { network: other.clone(), ..order.lines[0].clone() });
+        order
+    };
+    let overdue = |store: &Store, network: &NetworkId, time, limit| -> Vec<String> {
+        let found = store.overdue(network, Timestamp(time), limit).unwrap();
+        found.into_iter().map(|(app, order)| format!("{app}/{order}")).collect()
+    };
+    let orders =
+        [waiting("late", 90, 10), waiting("soon", 20, 0), waiting("grüße ", 20, 0), waiting("last", u64::MAX, 9)];
+    commit(&mut store, orders.iter().cloned().map(Change::Order));
+    assert_eq!(overdue(&store, &network(), 20, 9), [""; 0], "the deadline itself is not late");
+    assert_eq!(overdue(&store, &network(), 21, 9), ["shop/grüße ", "shop/soon"]);
+    assert_eq!(overdue(&store, &network(), 100, 9), ["shop/grüße ", "shop/soon"]);
+    assert_eq!(overdue(&store, &network(), 101, 2), ["shop/grüße ", "shop/soon"], "the earliest first");
+    assert_eq!(overdue(&store, &network(), u64::MAX, 9), ["shop/grüße ", "shop/soon", "shop/late"]);
+    assert_eq!(store.reader().counts()["expiries"], 8);
+
+    let mut closed = orders[1].clone();
+    closed.lines[0].closed = true;
+    let paid = Order { state: OrderState::Expired, ..orders[2].clone() };
+    commit(&mut store, [Change::Order(closed), Change::Order(paid)]);
+    assert_eq!(overdue(&store, &network(), 101, 9), ["shop/late"]);
+    assert_eq!(overdue(&store, &other, 101, 9), ["shop/soon", "shop/late"]);
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{arbitrary, *};
-use crate::store::{codec::Row, keys::Table, load};
+use crate::{
+    domain::{Act, Need, PolicyScope, Since, Threshold},
+    store::{codec::Row, keys::Table, load},
+};
 
 fn change(row: Row) -> Change {
     match row {
@@ -17,6 +20,9 @@ fn change(row: Row) -> Change {
         Row::Deposit(deposit) => Change::Deposit(deposit),
         Row::Notification(notification) => Change::Notification(notification),
         Row::Attempt(attempt) => Change::Attempt(attempt),
+        Row::Override(set) => Change::Override(set),
+        Row::Scan(scan) => Change::Scan(scan),
+        Row::Audit(record) => Change::Audit(record),
     }
 }
 
@@ -79,6 +85,60 @@ fn a_later_change_of_the_same_row_wins() {
     assert_eq!(store.reader().counts()["headers"], 0);
     let last = commit(&mut store, [Change::DropHeader(network(), Height(77))]);
     assert_eq!(last, store.reader().sequence(), "dropping what is not there is no change");
+}
+
+#[test]
+fn what_is_dropped_is_gone_and_nothing_else() {
+    let (engine, mut store) = in_memory();
+    let act = Act { by: "uid 0".to_owned(), at: Millis(1), why: "test".to_owned() };
+    let scope = |token: Option<Address>| PolicyScope { token, ..PolicyScope::network() };
+    let set = |token| PolicyOverride {
+        network: network(),
+        scope: scope(token),
+        need: Need::of(Threshold::Finalized),
+        act: act.clone(),
+    };
+    let scan = |target| Scan {
+        network: network(),
+        target,
+        since: Since::Height(Height(1)),
+        to: Height(9),
+        next: None,
+        found: 0,
+        created: Millis(1),
+    };
+    let one = ScanTarget::Address(address(1));
+    let changes = [
+        Change::Holding(holding("shop", 1)),
+        Change::Holding(holding("shop", 2)),
+        Change::Override(set(None)),
+        Change::Override(set(Some(address(0)))),
+        Change::Scan(scan(ScanTarget::Everything)),
+        Change::Scan(scan(one)),
+    ];
+    commit(&mut store, changes);
+    commit(
+        &mut store,
+        [
+            Change::DropHolding(network(), address(1)),
+            Change::DropOverride(network(), scope(None)),
+            Change::DropScan(network(), ScanTarget::Everything),
+        ],
+    );
+    let counts = store.reader().counts();
+    assert_eq!((counts["holdings"], counts["overrides"], counts["scans"]), (1, 1, 1));
+    assert_eq!(store.holding(&network(), address(1)).unwrap(), None);
+    assert_eq!(store.holding(&network(), address(2)).unwrap(), Some(holding("shop", 2)));
+    assert_eq!(store.scan(&network(), ScanTarget::Everything).unwrap(), None);
+    assert_eq!(store.scan(&network(), one).unwrap(), Some(scan(one)));
+    let mut overrides = Vec::new();
+    Store::in_memory(&engine, |row| {
+        if let LoadedRow::Override(set) = row {
+            overrides.push(set);
+        }
+    })
+    .unwrap();
+    assert_eq!(overrides, [set(Some(address(0)))]);
 }
 
 #[test]

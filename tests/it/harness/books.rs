@@ -26,9 +26,9 @@ pub struct Told {
     pub money: Money,
 }
 
-/// All events, by transfer, in the order of their first arrival.
+/// All events of transfers, by transfer, in the order of their first arrival; and those of orders: kind and order.
 #[derive(Clone, Debug, Default)]
-pub struct Books(pub BTreeMap<Key, Vec<Told>>);
+pub struct Books(pub BTreeMap<Key, Vec<Told>>, pub Vec<(String, String)>);
 
 impl Books {
     /// Books what was received. Every request is signed, and no id ever comes with two bodies.
@@ -43,6 +43,10 @@ impl Books {
             let body: Value = serde_json::from_slice(&request.body).expect("a notification is JSON");
             let data = &body["data"];
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            if data["deposit_id"].is_null() {
+                books.1.push((text(&body["type"]), text(&data["order"]["order_id"])));
+                continue;
+            }
             let key = (text(&data["network"]), text(&data["tx_hash"]), data["log_ordinal"].as_u64().expect("a number"));
             let told = Told {
                 event: request.id.clone().expect("every notification has its id"),

@@ -24,12 +24,11 @@ pub fn order(id: &str, network: &str, address: Address, units: u64) -> v1::Regis
         app_id: SHOP.to_owned(),
         order_id: id.to_owned(),
         user_mark: "user-1".to_owned(),
-        username: String::new(),
         address: address.display(Family::Evm),
         networks: vec![network.to_owned()],
         token: "USDT".to_owned(),
         amount: Some(Amount::AmountBaseUnits(units.to_string())),
-        notify_url: String::new(),
+        ..v1::RegisterOrderRequest::default()
     }
 }
 
@@ -56,6 +55,7 @@ impl Gateway {
             notify_url: url.to_owned(),
             notify_hosts: Vec::new(),
             secret: secret_text(&KEY),
+            ..v1::CreateAppRequest::default()
         };
         self.apps().create_app(request).await.expect("the app is created");
     }
@@ -91,6 +91,7 @@ impl Gateway {
             user_mark: "user-1".to_owned(),
             address: address.display(self.family(network).await),
             networks: vec![network.to_owned()],
+            since: None,
         };
         let answer = self.addresses().watch_address(request).await.expect("the watch").into_inner();
         answer.addresses[0].standing_from.expect("a standing watch begins somewhere")

@@ -18,7 +18,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use depositd::{
     api::connect,
-    app::{self, AppError, Process},
+    app::{self, Again, AppError, Process, Reloaded},
     chain::http::install_tls,
     config,
     devnet::Merchant,
@@ -27,7 +27,10 @@ use depositd::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tempfile::TempDir;
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use self::gateway::Gateway;
@@ -88,6 +91,7 @@ pub struct World {
 struct Daemon {
     task: JoinSet<Result<(), AppError>>,
     stop: CancellationToken,
+    again: mpsc::Sender<oneshot::Sender<Reloaded>>,
 }
 
 impl World {
@@ -143,8 +147,11 @@ impl World {
 
     /// Starts the daemon in this process and connects to it.
     pub async fn start(&mut self) -> Gateway {
-        let config = config::load(Some(&self.configure()), std::iter::empty()).map_err(|errors| errors.text());
-        let process = Process { registry: registry(), log_dropped: Arc::new(AtomicU64::new(0)) };
+        let file = self.configure();
+        let config = config::load(Some(&file), std::iter::empty()).map_err(|errors| errors.text());
+        let (again, asked) = mpsc::channel(1);
+        let read = Again { asked, read: Arc::new(move || config::load(Some(&file), std::iter::empty())) };
+        let process = Process { registry: registry(), log_dropped: Arc::new(AtomicU64::new(0)), again: Some(read) };
         let stop = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let mut task = JoinSet::new();
@@ -155,8 +162,22 @@ impl World {
         if is_ready.await.is_err() {
             panic!("the daemon ended before it was ready: {:?}", task.join_next().await);
         }
-        self.daemon = Some(Daemon { task, stop });
+        self.daemon = Some(Daemon { task, stop, again });
         self.connect().await
+    }
+
+    /// Writes the configuration as the plans are now, and lets the running daemon read it again.
+    pub async fn reload(&self) -> Reloaded {
+        self.configure();
+        self.read_again().await
+    }
+
+    /// Lets the running daemon read its configuration again, as it lies there.
+    pub async fn read_again(&self) -> Reloaded {
+        let (tell, told) = oneshot::channel();
+        let daemon = self.daemon.as_ref().expect("a daemon in this process");
+        daemon.again.send(tell).await.expect("the daemon listens");
+        told.await.expect("the daemon says what became of it")
     }
 
     /// Stops it as systemd would.

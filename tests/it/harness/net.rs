@@ -35,6 +35,8 @@ pub struct Plan {
     pub poll_ms: u32,
     /// Further lines of its section of the configuration.
     pub more: String,
+    /// The smallest amount of the token that counts, as decimal text.
+    pub minimum: Option<&'static str>,
     /// Further lines of an endpoint's, by its name.
     pub more_of: Vec<(&'static str, String)>,
 }
@@ -53,6 +55,7 @@ impl Plan {
             is_now: false,
             poll_ms: 100,
             more: String::new(),
+            minimum: None,
             more_of: Vec::new(),
         }
     }
@@ -122,6 +125,11 @@ impl Plan {
 
     pub fn with_of(mut self, endpoint: &'static str, line: &str) -> Self {
         self.more_of.push((endpoint, line.to_owned()));
+        self
+    }
+
+    pub fn minimum(mut self, amount: &'static str) -> Self {
+        self.minimum = Some(amount);
         self
     }
 
@@ -257,6 +265,9 @@ impl Net {
              confirmations = {confirmations}\nwindow_blocks = {window_blocks}\npoll_interval_ms = {poll_ms}\n{stalls}{more}\
              [[networks.{slug}.tokens]]\nsymbol = \"USDT\"\ncontract = \"{contract}\"\ndecimals = {decimals}\n"
         );
+        if let Some(minimum) = self.plan.minimum {
+            writeln!(text, "minimum = \"{minimum}\"").unwrap();
+        }
         for (name, node) in endpoints.iter().zip(&self.nodes) {
             write!(text, "[[networks.{slug}.endpoints]]\nname = \"{name}\"\nurl = \"{}\"\n", node.url).unwrap();
             if node.solid_url != node.url {

@@ -21,6 +21,8 @@ pub struct Binary(Child);
 fn command(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_depositd"));
     command.args(["run", "--config"]).arg(config).env_remove("JOURNAL_STREAM").stdin(Stdio::null());
+    // A test that wants to hear what the service manager is told listens there; for the others nobody does.
+    command.env("NOTIFY_SOCKET", config.with_file_name("notify"));
     command
 }
 
@@ -54,6 +56,12 @@ impl Binary {
     pub fn kill(mut self) {
         self.0.kill().expect("the process is there");
         self.0.wait().expect("the process ends");
+    }
+
+    /// SIGHUP: the configuration is to be read again.
+    pub fn hangup(&self) {
+        let sent = Command::new("kill").args(["-HUP", &self.0.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
     }
 
     /// SIGTERM, and the exit status of the ordered stop.

@@ -35,6 +35,11 @@ async fn with_a_second_source_one_endpoint_alone_makes_nothing_final() {
     };
     assert_eq!(final_height(&[ahead.clone(), honest.clone()]).await, Some(5), "not the 35 of the one far ahead");
     assert_eq!(final_height(&[honest.clone(), ahead.clone(), honest.clone()]).await, Some(5));
+    let changing = pool_with(&[ahead.clone(), honest.clone()], |settings| settings.agree = false);
+    for (is_needed, height) in [(false, 35), (true, 5), (false, 35)] {
+        changing.set_second_source(is_needed);
+        assert_eq!(changing.head().await.unwrap().finalized.map(|last| last.height.0), Some(height));
+    }
     honest.set(|says| says.trouble = Some(broken()));
     assert_eq!(final_height(&[ahead, honest]).await, None);
 }

@@ -14,7 +14,7 @@ use crate::{
         scripted::{Node, Out, node},
     },
     domain::{
-        AppId, Confirmations, DepositId, DepositState, EventVersion, LogOrdinal, Reason, Timestamp, TokenAmount,
+        AppId, Confirmations, DepositId, DepositState, EventVersion, LogOrdinal, Need, Reason, Timestamp, TokenAmount,
         TxHash, UserMark,
     },
 };
@@ -99,6 +99,8 @@ fn deposit(chain: &Honest, height: u64) -> Deposit {
         ordinal: LogOrdinal(1),
     };
     Deposit {
+        by_hand: false,
+        hold: None,
         id,
         family: Family::Tron,
         from: payer(),
@@ -223,10 +225,10 @@ async fn a_credit_waits_for_an_endpoint_on_its_way_to_the_solidified_block() {
     for _ in 0..6 {
         pool.head().await.unwrap();
     }
-    let verdict = pool.evidence(&asked, Threshold::Finalized).await;
+    let verdict = pool.evidence(&asked, Need::of(Threshold::Finalized)).await;
     let EvidenceVerdict::NotYet(error) = verdict else { panic!("{verdict:?}") };
     assert_eq!((error.endpoint.as_str(), error.doubt.kind()), ("second", "missing"));
-    let verdict = pool.evidence(&asked, COUNTED).await;
+    let verdict = pool.evidence(&asked, Need::of(COUNTED)).await;
     assert!(matches!(verdict, EvidenceVerdict::Agreed(_)), "{verdict:?}");
 }
 

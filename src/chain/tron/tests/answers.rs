@@ -160,6 +160,10 @@ fn decimals_come_from_a_good_call_only() {
         assert_eq!(call(result, ret, words), None, "{name}");
     }
     assert!(whole::decimals(b"{}").is_err());
+    let full = json!({"result": {"result": true}, "constant_result": ["f".repeat(64)], "transaction": {"ret": [{}]}});
+    assert_eq!(whole::balance(full.to_string().as_bytes()).unwrap(), crate::domain::TokenAmount::MAX);
+    let failed = json!({"result": {"result": false}, "constant_result": [word(6)], "transaction": {"ret": [{}]}});
+    assert!(whole::balance(failed.to_string().as_bytes()).is_err());
     assert!(whole::decimals(b"[]").is_err());
 }
 

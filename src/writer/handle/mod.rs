@@ -1,12 +1,26 @@
 //! The way in: typed commands in one bounded queue, typed refusals back.
 
+mod asks;
+mod import;
+mod past;
+mod refusal;
+
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+pub use self::{
+    asks::{
+        AppUpdate, Applied, ByHand, Credits, Due, NeedWish, NewOrder, NewWatch, PolicyChange, PolicyPreview, Rotation,
+        Settlement,
+    },
+    import::{ImportRecord, ImportRun, ImportVerdict},
+    past::{Reanchored, Resume, Resumption, ScanWork},
+    refusal::Refusal,
+};
 use crate::domain::{
-    Address, App, AppId, Attempt, BlockBatch, BlockRef, Cursor, Deposit, EventId, Evidence, Header, Height, Holding,
-    Millis, NetworkId, NotifyUrl, Order, OrderId, SigningKey, TokenAmount, UserMark,
+    Act, Address, App, AppId, Block, BlockBatch, BlockRef, Deposit, DepositId, Evidence, Explanation, Header, Height,
+    Holding, NetworkId, NetworkSpec, Order, OrderId, Scan, Timestamp, TxHash, TxView,
 };
 
 /// Commands that may wait for the writer.
@@ -14,148 +28,8 @@ pub const QUEUE_LEN_MAX: usize = 1024;
 /// What a client is told to wait when the queue is full.
 pub const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why a command changed nothing. Sorted by what the caller does next.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The queue is full: try again after this pause.
-    #[error("the writer is busy, retry in {} ms", retry_after.as_millis())]
-    Busy {
-        /// How long to wait.
-        retry_after: Duration,
-    },
-    /// The daemon is stopping: try again later; nothing is known of this command's fate.
-    #[error("the daemon is stopping")]
-    Stopping,
-    /// The network has not been read yet, so no first height can be promised: try again later.
-    #[error("network {network} has not been read yet")]
-    NetworkNotReady {
-        /// Which.
-        network: NetworkId,
-    },
-    /// No such network is configured.
-    #[error("network {network} is not configured")]
-    UnknownNetwork {
-        /// Which.
-        network: NetworkId,
-    },
-    /// No such row.
-    #[error("{what} {name:?} does not exist")]
-    NotFound {
-        /// Kind of row: `app`, `order`, `address`.
-        what: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// The name is taken by something else; what is there stays as it is.
-    #[error("{what} {name:?} exists with other content")]
-    AlreadyExists {
-        /// Kind of row.
-        what: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// The address belongs to another app or user, or is a watched token's contract.
-    #[error("the address belongs to another app or another user mark on {network}")]
-    AddressTaken {
-        /// Where.
-        network: NetworkId,
-    },
-    /// The address already waits for another order's payment.
-    #[error("the address has an open order on {network}")]
-    AddressBusy {
-        /// Where.
-        network: NetworkId,
-    },
-    /// The order cannot be cancelled any more: a payment has been seen.
-    #[error("order {order:?} has been paid or its payment has been seen")]
-    PaymentSeen {
-        /// Which.
-        order: OrderId,
-    },
-    /// A batch or evidence that does not fit what is committed: look again.
-    #[error("does not fit what is committed: {0}")]
-    Stale(String),
-    /// The chain left us below the window, or below a final block: the network must halt.
-    #[error("network {network}: the endpoints leave our chain below a final block or {window} headers, tip {tip}")]
-    TooDeep {
-        /// Which.
-        network: NetworkId,
-        /// Our tip.
-        tip: BlockRef,
-        /// Headers kept.
-        window: u32,
-    },
-    /// A row's content is beyond a limit of the store.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-/// A new order, checked at the door.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewOrder {
-    /// Whose.
-    pub app: AppId,
-    /// The merchant's id.
-    pub id: OrderId,
-    /// Owner of the address.
-    pub user_mark: UserMark,
-    /// The payer's name.
-    pub username: Option<String>,
-    /// Where the payment is expected.
-    pub address: Address,
-    /// Networks and the token's contract on each; 1 to 8, no network twice.
-    pub lines: Vec<(NetworkId, Address)>,
-    /// How much, above zero.
-    pub expected: TokenAmount,
-    /// Told here instead of the app's URL.
-    pub notify_url: Option<NotifyUrl>,
-}
-
-/// A new standing watch, checked at the door.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewWatch {
-    /// Whose.
-    pub app: AppId,
-    /// The owner's mark.
-    pub user_mark: UserMark,
-    /// The address.
-    pub address: Address,
-    /// On these networks; 1 to 8, none twice.
-    pub networks: Vec<NetworkId>,
-}
-
-/// A new secret for an app.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rotation {
-    /// Whose.
-    pub app: AppId,
-    /// The new key.
-    pub key: SigningKey,
-    /// How long the old key still signs beside it, in milliseconds.
-    pub overlap_ms: u64,
-}
-
-/// The outcome of one attempt, to be recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// The event.
-    pub event: EventId,
-    /// What happened; its `number` is one above the notification's count.
-    pub attempt: Attempt,
-    /// When the attempt ended: delays count from here.
-    pub ended: Millis,
-}
-
-/// What follows from a committed batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
-    /// The new progress.
-    pub cursor: Cursor,
-    /// Deposits at their threshold that wait for evidence.
-    pub due: Vec<Deposit>,
-    /// Blocks taken back by this command.
-    pub orphaned_blocks: u64,
-}
+/// Deposits handed out for verification at once, per network.
+pub const DUE_LEN_MAX: usize = 64;
 
 /// Where a command's answer goes.
 pub type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -168,13 +42,28 @@ pub enum Command {
     Apply { network: NetworkId, batch: BlockBatch, finalized: Option<BlockRef>, reply: Reply<Applied> },
     Retreat { network: NetworkId, to: BlockRef, reply: Reply<Applied> },
     Verify { network: NetworkId, evidence: Vec<Evidence>, finalized: Option<BlockRef>, reply: Reply<Applied> },
-    CreateApp { app: App, reply: Reply<App> },
-    RotateSecret { rotation: Rotation, reply: Reply<App> },
+    CreateApp { app: App, act: Act, reply: Reply<App> },
+    UpdateApp { update: AppUpdate, act: Act, reply: Reply<App> },
+    RotateSecret { rotation: Rotation, act: Act, reply: Reply<App> },
     RegisterOrder { order: NewOrder, reply: Reply<Order> },
     CancelOrder { app: AppId, id: OrderId, reply: Reply<Order> },
     WatchAddress { watch: NewWatch, reply: Reply<Vec<Holding>> },
     UnwatchAddress { app: AppId, network: NetworkId, address: Address, reply: Reply<Holding> },
+    ReleaseAddress { network: NetworkId, address: Address, act: Act, reply: Reply<Holding> },
+    ByHand { deposit: DepositId, wish: ByHand, act: Act, reply: Reply<Deposit> },
     Settle { settlement: Settlement, reply: Reply<()> },
+    ChangePolicy { change: PolicyChange, reply: Reply<PolicyPreview> },
+    Reload { specs: Vec<NetworkSpec>, dry_run: bool, act: Act, reply: Reply<Vec<PolicyPreview>> },
+    Scans { network: NetworkId, len: u64, reply: Reply<ScanWork> },
+    ResolveScans { network: NetworkId, time: Timestamp, first: Option<Height>, reply: Reply<()> },
+    ApplyScan { network: NetworkId, blocks: Vec<Block>, reply: Reply<Applied> },
+    Rescan { network: NetworkId, from: Height, to: Height, act: Act, reply: Reply<Scan> },
+    Resume { network: NetworkId, how: Resume, act: Act, reply: Reply<Option<Height>> },
+    Resumption { network: NetworkId, reply: Reply<Option<Resumption>> },
+    Reanchor { network: NetworkId, header: Header, after: Option<DepositId>, reply: Reply<Reanchored> },
+    Explain { network: NetworkId, tx: TxHash, view: Box<Result<TxView, String>>, reply: Reply<Explanation> },
+    Import { records: Vec<ImportRecord>, dry_run: bool, reply: Reply<Vec<ImportVerdict>> },
+    FinishImport { run: ImportRun, reply: Reply<()> },
     Ping { reply: Reply<()> },
 }
 
@@ -183,13 +72,37 @@ pub enum Command {
 pub struct WriterHandle {
     queue: mpsc::Sender<Command>,
     bell: Arc<Notify>,
+    commits: Arc<watch::Sender<u64>>,
+    renewals: Arc<watch::Sender<u64>>,
 }
 
 impl WriterHandle {
     /// A handle and the queue's other end.
     pub fn new() -> (Self, mpsc::Receiver<Command>) {
         let (queue, commands) = mpsc::channel(QUEUE_LEN_MAX);
-        (Self { queue, bell: Arc::new(Notify::new()) }, commands)
+        let (commits, renewals) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(0)));
+        (Self { queue, bell: Arc::new(Notify::new()), commits, renewals }, commands)
+    }
+
+    /// Says after every commit that there was one, by its sequence number: for those who wait for news.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// The sending side of [`WriterHandle::commits`].
+    pub(super) fn commit_teller(&self) -> Arc<watch::Sender<u64>> {
+        Arc::clone(&self.commits)
+    }
+
+    /// Changes after every commit that may have made deposits due without a new block: rules were set or read again,
+    /// holds were taken off. Followers then ask again.
+    pub fn renewals(&self) -> watch::Receiver<u64> {
+        self.renewals.subscribe()
+    }
+
+    /// The sending side of [`WriterHandle::renewals`].
+    pub(super) fn renewal_teller(&self) -> Arc<watch::Sender<u64>> {
+        Arc::clone(&self.renewals)
     }
 
     /// Rung after every commit that put something into the outbox. Losing a ring is harmless: due rows are polled too.
@@ -247,13 +160,18 @@ impl WriterHandle {
     }
 
     /// Creates an app. The same content again is answered with what is there.
-    pub async fn create_app(&self, app: App) -> Result<App, Refusal> {
-        self.or_busy(|reply| Command::CreateApp { app, reply }).await
+    pub async fn create_app(&self, app: App, act: Act) -> Result<App, Refusal> {
+        self.or_busy(|reply| Command::CreateApp { app, act, reply }).await
+    }
+
+    /// Changes what an app's new orders do. The same again changes nothing.
+    pub async fn update_app(&self, update: AppUpdate, act: Act) -> Result<App, Refusal> {
+        self.or_busy(|reply| Command::UpdateApp { update, act, reply }).await
     }
 
     /// Gives an app a new signing key. The same key again changes nothing.
-    pub async fn rotate_secret(&self, rotation: Rotation) -> Result<App, Refusal> {
-        self.or_busy(|reply| Command::RotateSecret { rotation, reply }).await
+    pub async fn rotate_secret(&self, rotation: Rotation, act: Act) -> Result<App, Refusal> {
+        self.or_busy(|reply| Command::RotateSecret { rotation, act, reply }).await
     }
 
     /// Registers an order. The same content again is answered with what is there.
@@ -274,6 +192,53 @@ impl WriterHandle {
     /// Ends a standing watch; the address keeps its owner.
     pub async fn unwatch_address(&self, app: AppId, network: NetworkId, address: Address) -> Result<Holding, Refusal> {
         self.or_busy(|reply| Command::UnwatchAddress { app, network, address, reply }).await
+    }
+
+    /// Takes an address from its owner; the answer is how it stood before.
+    pub async fn release_address(&self, network: NetworkId, address: Address, act: Act) -> Result<Holding, Refusal> {
+        self.or_busy(|reply| Command::ReleaseAddress { network, address, act, reply }).await
+    }
+
+    /// Holds a deposit, releases it, or binds it to an order; the answer is the deposit as it stands then.
+    pub async fn by_hand(&self, deposit: DepositId, wish: ByHand, act: Act) -> Result<Deposit, Refusal> {
+        self.or_busy(|reply| Command::ByHand { deposit, wish, act, reply }).await
+    }
+
+    /// Sets or clears a rule, or says what that would do.
+    pub async fn change_policy(&self, change: PolicyChange) -> Result<PolicyPreview, Refusal> {
+        self.or_busy(|reply| Command::ChangePolicy { change, reply }).await
+    }
+
+    /// Takes over rules and token minimums as they are configured now, all networks or none.
+    pub async fn reload(
+        &self,
+        specs: Vec<NetworkSpec>,
+        dry_run: bool,
+        act: Act,
+    ) -> Result<Vec<PolicyPreview>, Refusal> {
+        self.wait_for_room(|reply| Command::Reload { specs, dry_run, act, reply }).await
+    }
+
+    /// Says why a transaction is money, or is not. `view` is what a node says of it, or why none does. Changes nothing.
+    pub async fn explain(
+        &self,
+        network: NetworkId,
+        tx: TxHash,
+        view: Result<TxView, String>,
+    ) -> Result<Explanation, Refusal> {
+        let view = Box::new(view);
+        self.or_busy(|reply| Command::Explain { network, tx, view, reply }).await
+    }
+
+    /// Takes back what was registered elsewhere; one verdict for each record. A full queue is waited for: an import is
+    /// long and can be slow.
+    pub async fn import(&self, records: Vec<ImportRecord>, dry_run: bool) -> Result<Vec<ImportVerdict>, Refusal> {
+        self.wait_for_room(|reply| Command::Import { records, dry_run, reply }).await
+    }
+
+    /// Writes an import into the audit log.
+    pub async fn finish_import(&self, run: ImportRun) -> Result<(), Refusal> {
+        self.or_busy(|reply| Command::FinishImport { run, reply }).await
     }
 
     /// For clients: a full queue is said at once.
