@@ -7,11 +7,20 @@
 
 mod harness;
 
+mod backscan;
 mod catalogue;
+mod exchange;
+mod explain;
+mod feed;
+mod govern;
 mod isolation;
 mod liars;
 mod orders;
+mod orders_life;
+mod policy;
+mod reconcile;
 mod reorgs;
 mod restart;
+mod resume;
 mod telling;
 mod tron;
