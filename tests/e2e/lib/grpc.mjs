@@ -8,7 +8,10 @@ import protobuf from 'protobufjs';
 export const { status } = grpc;
 
 export const PROTO = fileURLToPath(new URL('../../../proto', import.meta.url));
-const FILES = ['address', 'app', 'deposit', 'network', 'order'].map((noun) => `depositd/v1/${noun}_service.proto`);
+const NOUNS = [
+  'address', 'app', 'audit', 'deposit', 'event', 'explain', 'network', 'order', 'policy', 'reconcile', 'registration',
+];
+const FILES = NOUNS.map((noun) => `depositd/v1/${noun}_service.proto`);
 
 const definition = loader.loadSync(FILES, { includeDirs: [PROTO], keepCase: true, longs: String, enums: String, defaults: true });
 const { depositd } = grpc.loadPackageDefinition(definition);
@@ -92,6 +95,27 @@ export class Client {
       page_token = page.next_page_token;
     } while (page_token);
     return found;
+  }
+
+  /** The first `count` messages of a stream, which is then given up; all of them if it ends before. */
+  take(method, request, count, { timeoutMs = 10_000 } = {}) {
+    const service = this.services.find((each) => typeof each[method] === 'function');
+    const found = [];
+    return new Promise((resolve, reject) => {
+      if (count === 0) return resolve(found);
+      const metadata = new grpc.Metadata();
+      if (this.token) metadata.set('authorization', `Bearer ${this.token}`);
+      const stream = service[method](request, metadata, { deadline: Date.now() + timeoutMs });
+      stream.on('data', (message) => {
+        if (found.push(message) < count) return;
+        resolve(found.slice(0, count));
+        stream.cancel();
+      });
+      stream.on('end', () => resolve(found));
+      // Giving a stream up is told as an error too, after the promise is settled.
+      stream.on('error', reject);
+      return undefined;
+    });
   }
 
   close() {

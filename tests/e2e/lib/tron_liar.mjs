@@ -83,7 +83,8 @@ export class TronLiar {
   constructor(upstream, random) {
     this.upstream = new URL(upstream);
     this.random = random;
-    this.agent = new Agent({ keepAlive: true });
+    // The node serves fifty connections in all, as java-tron does: these must not take them all.
+    this.agent = new Agent({ keepAlive: true, maxSockets: 16 });
     this.lie = 'none';
     /** How often a lie was told. */
     this.told = 0;
@@ -158,6 +159,11 @@ export class TronLiar {
         answer.once('end', resolve).once('error', reject);
       });
       sent.once('error', reject);
+      // Whoever asked may be killed half-way; an answer nobody takes would keep its connection for ever.
+      response.once('close', () => {
+        if (!response.writableFinished) sent.destroy();
+        resolve();
+      });
       sent.end(body);
     });
   }
