@@ -210,7 +210,7 @@ pub struct Cursor {
     pub tip: BlockRef,
     /// Time of that block.
     pub tip_time: super::Timestamp,
-    /// The highest block ever committed; a reorg lowers the tip, never this.
+    /// The highest block ever committed; a reorg lowers the tip, never this. Only a chain taken back by hand begins anew.
     pub peak: Height,
     /// The newest final block seen on our own chain.
     pub finalized: Option<BlockRef>,

@@ -17,7 +17,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{FollowSettings, Follower, Setback, doubt_pause, next_move::BY_HASH_BLOCKS};
+use super::{FollowSettings, Follower, Setback, next_move::BY_HASH_BLOCKS};
 use crate::{
     chain::{ChainSource, pool::Pool},
     domain::{Cursor, Height, NetworkId, NetworkState, StatusBoard, Timestamp},
@@ -28,8 +28,16 @@ use crate::{
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
 /// Shortest pause between two steps.
 const STEP_PAUSE_MIN: Duration = Duration::from_millis(20);
+/// Longest pause while the past cannot be had: each try costs an endpoint of live following a rest, and what a pruned node
+/// no longer has it will not have in a moment.
+const DOUBT_PAUSE_MAX: Duration = Duration::from_secs(300);
 /// Headers jumped over at first on the way down to a time.
 const FIRST_STRIDE: u64 = 64;
+
+/// The pause after so many doubts in a row, from 1: doubled with each.
+fn past_pause(doubts: u32) -> Duration {
+    IDLE_PAUSE.saturating_mul(1 << doubts.saturating_sub(1).min(10)).min(DOUBT_PAUSE_MAX)
+}
 
 /// Reads one network's past.
 pub struct BackScanner<S> {
@@ -89,7 +97,7 @@ impl<S: ChainSource> BackScanner<S> {
                     if doubts == 1 {
                         warn!(network = %self.network, "back-scan: waiting: {setback}");
                     }
-                    doubt_pause(IDLE_PAUSE, doubts)
+                    past_pause(doubts)
                 }
             };
             tokio::select! {
@@ -157,5 +165,16 @@ impl<S: ChainSource> BackScanner<S> {
         let headers = self.pool.headers(height, height).await?;
         let header = headers.first().ok_or_else(|| Setback::Doubt(format!("no header at {height}")))?;
         Ok(header.time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_past_that_cannot_be_had_is_asked_for_ever_more_seldom() {
+        let pauses: Vec<u64> = [1, 2, 5, 9, 10, u32::MAX].map(|doubts| past_pause(doubts).as_secs()).to_vec();
+        assert_eq!(pauses, [1, 2, 16, 256, 300, 300]);
     }
 }
