@@ -14,6 +14,8 @@ const FILES: &[&str] = &[
     "depositd/v1/explain_service.proto",
     "depositd/v1/network_service.proto",
     "depositd/v1/event_service.proto",
+    "depositd/v1/delivery_service.proto",
+    "depositd/v1/endpoint_service.proto",
     "depositd/v1/reconcile_service.proto",
     "depositd/v1/policy_service.proto",
     "depositd/v1/audit_service.proto",
@@ -23,7 +25,11 @@ const FILES: &[&str] = &[
 /// Messages that are lines of an export too: JSON by the names of their fields.
 const RECORDS: [&str; 5] = ["AppRecord", "AddressRecord", "OrderRecord", "OrderRecordLine", "PaymentRecord"];
 /// Fields of theirs that are left out where nothing is in them.
-const OPTIONAL: [&str; 8] = [
+const OPTIONAL: [&str; 12] = [
+    "depositd.v1.AppRecord.news_detected",
+    "depositd.v1.AppRecord.news_unmatched",
+    "depositd.v1.AppRecord.news_expired",
+    "depositd.v1.AppRecord.news_cancelled",
     "depositd.v1.AddressRecord.standing_from",
     "depositd.v1.AddressRecord.since_height",
     "depositd.v1.AddressRecord.since_time",
@@ -34,11 +40,16 @@ const OPTIONAL: [&str; 8] = [
     "depositd.v1.OrderRecordLine.since_time",
 ];
 /// The same for texts.
-const TEXTS: [&str; 4] = [
+const TEXTS: [&str; 9] = [
+    "depositd.v1.AppRecord.v1_scheme",
+    "depositd.v1.AppRecord.v1_format",
+    "depositd.v1.AppRecord.v2_sign",
     "depositd.v1.AddressRecord.user_mark",
     "depositd.v1.AddressRecord.order_id",
     "depositd.v1.OrderRecord.notify_url",
     "depositd.v1.OrderRecord.own_amount_policy",
+    "depositd.v1.OrderRecord.fail_url",
+    "depositd.v1.OrderRecord.ordersn",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

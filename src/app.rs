@@ -1,8 +1,10 @@
 //! The composition root: opens, loads, wires, starts in order, stops in order.
 
 mod desk;
+mod gauges;
 mod recheck;
 mod reload;
+mod seal;
 mod wiring;
 
 use std::{
@@ -27,14 +29,16 @@ use crate::{
     domain::{StatusBoard, clock},
     follow::{FollowSettings, Follower, Stored},
     metrics::{Pages, serve_pages},
-    notify::Notifier,
+    notify::{Notifier, NotifyError},
     service::{self, TurnBoard},
     store::{Reader, Store, StoreError},
     supervise::{Exit, Supervisor},
+    vault::VaultError,
     writer::{Core, LoadError, Loading, Writer, WriterHandle, handle::DUE_LEN_MAX},
 };
 use reload::Reloads;
 pub use reload::{Again, ReadAgain, Reloaded};
+use wiring::Told;
 
 /// A follower may wait so long for its endpoints before it counts as stuck: several deadlines in a row.
 const FOLLOWER_TURN_MAX: Duration = Duration::from_secs(300);
@@ -70,6 +74,12 @@ pub enum AppError {
     /// A client for a node cannot be made.
     #[error("{0}")]
     Http(#[from] HttpSetupError),
+    /// The master key cannot be used.
+    #[error("secrets: {0}")]
+    Vault(#[from] VaultError),
+    /// Nothing can be sent.
+    #[error("{0}")]
+    Notify(#[from] NotifyError),
     /// The API cannot listen.
     #[error("{0}")]
     Api(#[from] ApiError),
@@ -97,8 +107,8 @@ impl AppError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_code(),
-            Self::NoDirectory { .. } | Self::Load(_) | Self::Network(_) | Self::Http(_) => 78,
-            Self::Api(_) | Self::Pages { .. } | Self::Thread(_) => 1,
+            Self::NoDirectory { .. } | Self::Load(_) | Self::Network(_) | Self::Http(_) | Self::Vault(_) => 78,
+            Self::Notify(_) | Self::Api(_) | Self::Pages { .. } | Self::Thread(_) => 1,
             Self::Task(_) => 70,
             Self::Writer(_) => 74,
         }
@@ -135,15 +145,16 @@ pub async fn run(
     for warning in &config.warnings {
         warn!("{warning}");
     }
+    let told = wiring::told(&config)?;
     let (core, pools) = tokio::select! {
-        begun = patiently(begin(&config)) => begun?,
+        begun = patiently(begin(&config, &told)) => begun?,
         // Nothing has been promised yet, so nothing has to be finished: the full check of a large store takes minutes.
         () = stop.cancelled() => return Ok(()),
     };
     let doors = bind(&config).await?;
     let failed = Arc::new(OnceLock::new());
     let mut tasks = Supervisor::new(stop);
-    start(&mut tasks, &config, core, pools, doors, process, &failed)?;
+    start(&mut tasks, &config, (core, pools), doors, told, process, &failed)?;
     ready();
     info!("ready");
     // systemd may not be there; then nobody is told.
@@ -184,13 +195,13 @@ async fn patiently<T>(step: impl Future<Output = T>) -> T {
 }
 
 /// The store, checked, and the pools, identified.
-async fn begin(config: &Config) -> Result<(Core, Vec<Arc<Pool<Node>>>), AppError> {
-    let core = open(config).await?;
+async fn begin(config: &Config, told: &Told) -> Result<(Core, Vec<Arc<Pool<Node>>>), AppError> {
+    let core = open(config, told).await?;
     Ok((core, connect(config).await?))
 }
 
 /// Opens the store and checks every row of it.
-async fn open(config: &Config) -> Result<Core, AppError> {
+async fn open(config: &Config, told: &Told) -> Result<Core, AppError> {
     let options = wiring::store_options(&config.store);
     for (key, path) in [("store.dir", &options.dir), ("store.witness", &options.witness)] {
         if let Some(dir) = path.parent().filter(|dir| !dir.is_dir()) {
@@ -198,10 +209,13 @@ async fn open(config: &Config) -> Result<Core, AppError> {
         }
     }
     let specs: Vec<_> = config.networks.iter().map(|network| network.spec.clone()).collect();
+    let vault = Arc::clone(&told.vault);
     let opened = tokio::task::spawn_blocking(move || {
         let mut loading = Loading::of(specs);
         let store = Store::open(&options, |row| loading.row(row))?;
-        Ok::<_, AppError>(loading.finish(store)?)
+        let mut core = loading.finish(store)?;
+        seal::reseal(&mut core, &vault)?;
+        Ok::<_, AppError>(core)
     });
     opened.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
@@ -229,9 +243,9 @@ async fn bind(config: &Config) -> Result<Doors, AppError> {
 fn start(
     tasks: &mut Supervisor,
     config: &Config,
-    core: Core,
-    pools: Vec<Arc<Pool<Node>>>,
+    (core, pools): (Core, Vec<Arc<Pool<Node>>>),
     doors: Doors,
+    told: Told,
     mut process: Process,
     failed: &Arc<OnceLock<String>>,
 ) -> Result<(), AppError> {
@@ -245,7 +259,13 @@ fn start(
         .zip(pools)
         .map(|(network, pool)| follower(network, pool, &core, &writer, &board, &turns))
         .collect();
-    let notifier = Notifier::new(reader.clone(), writer.clone(), wiring::notify_settings(config));
+    let notifier = Notifier::new(
+        reader.clone(),
+        writer.clone(),
+        Arc::clone(&told.client),
+        told.lanes.clone(),
+        wiring::notify_settings(config),
+    );
 
     let work = Writer::new(core, &writer, commands);
     let verdict = Arc::clone(failed);
@@ -277,7 +297,7 @@ fn start(
             Ok::<_, String>(())
         }
     });
-    let deps = wiring::api_deps(config, reader, writer, board, specs, recheck, desk);
+    let deps = wiring::api_deps(config, (reader, writer), (board, specs), recheck, desk, told);
     tasks.spawn("api", api::serve(deps, doors.api, stop.child_token()));
     Ok(())
 }
@@ -306,9 +326,10 @@ fn follower(
 }
 
 fn pages(process: Process, board: &StatusBoard, turns: &TurnBoard, reader: &Reader) -> Pages {
-    let store = reader.clone();
+    let (store, outbox) = (reader.clone(), reader.clone());
     Pages::new(process.registry, board.clone(), turns.clone(), process.log_dropped)
         .with_check("store", move || store.healthy().map_err(|error| error.to_string()))
+        .with_gauges(move || gauges::publish(&outbox))
 }
 
 /// Shows the watchdog that the writer takes its turns. Ends at the stop, letting go of its handle.

@@ -40,7 +40,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// Gauges: name and help.
-pub const GAUGES: [(&str, &str); 14] = [
+pub const GAUGES: [(&str, &str); 21] = [
     ("depositd_build_info", "Always 1; the labels say what runs."),
     ("depositd_network_head_height", "Height of the newest block the endpoints claim."),
     ("depositd_network_cursor_height", "Height of the last block whose effects are on disk."),
@@ -57,7 +57,17 @@ pub const GAUGES: [(&str, &str); 14] = [
     ),
     ("depositd_network_halted", "1 while the network stands until a person decides."),
     ("depositd_reconcile_differences", "Differences between chain and store the last comparison found."),
+    ("depositd_lanes_resting", "Receivers that are left alone after failures, or are being tried out."),
+    ("depositd_deliveries_in_flight", "Attempts to tell receivers that are on their way."),
     ("depositd_task_turn_timestamp_seconds", "When the task last took a turn."),
+    ("depositd_outbox_entries", "Events that are due, now or later, or wait for a person, by state."),
+    ("depositd_dead_letters", "Events that no attempt of their schedule delivered and nobody has dealt with."),
+    ("depositd_events_untold", "Money the app's protocol has no words for and nobody has told by other means."),
+    ("depositd_endpoints_parked", "Receivers that are sent nothing until a person resumes them."),
+    (
+        "depositd_delivery_oldest_pending_timestamp_seconds",
+        "When the first event of all receivers that are not parked was or is due; 0 if there is none.",
+    ),
 ];
 
 /// Counters: name and help.
@@ -129,6 +139,7 @@ pub struct Pages {
     /// Lines the log dropped.
     pub log_dropped: Arc<AtomicU64>,
     checks: Vec<(&'static str, Check)>,
+    gauges: Vec<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl std::fmt::Debug for Pages {
@@ -146,7 +157,7 @@ impl Pages {
         turns: TurnBoard,
         log_dropped: Arc<AtomicU64>,
     ) -> Self {
-        Self { registry, networks, turns, log_dropped, checks: vec![] }
+        Self { registry, networks, turns, log_dropped, checks: vec![], gauges: vec![] }
     }
 
     /// Adds something that must hold for the process to be ready; it must not block. Its error is shown.
@@ -157,6 +168,14 @@ impl Pages {
         check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.checks.push((name, Arc::new(check)));
+        self
+    }
+
+    /// Adds something that sets gauges whenever the metrics are asked for; it may block for as long as a read of the
+    /// store.
+    #[must_use]
+    pub fn with_gauges(mut self, set: impl Fn() + Send + Sync + 'static) -> Self {
+        self.gauges.push(Arc::new(set));
         self
     }
 
@@ -316,6 +335,10 @@ async fn readyz(State(pages): State<Pages>, RawQuery(query): RawQuery) -> impl I
 }
 
 async fn metrics_page(State(pages): State<Pages>) -> impl IntoResponse {
+    for set in pages.gauges.clone() {
+        // One that panics leaves its gauges as they were.
+        let _ = tokio::task::spawn_blocking(move || set()).await;
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], pages.metrics())
 }
 

@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 use prost_types::Timestamp as WireTime;
 
 pub(super) use self::order::{Surroundings, order};
-use super::{govern::amount_policy, proto::v1};
+use super::{
+    convert::merchant::{news_answer, protocol_answer},
+    govern::amount_policy,
+    proto::v1,
+};
 use crate::domain::{
     Address, App, BlockRef, Deposit, DepositState, Family, Holding, Millis, NetworkId, NetworkSpec, NetworkState,
     NetworkStatus, Reason, Since, Standing, Threshold, Timestamp, Token,
@@ -17,10 +21,11 @@ pub(super) type Networks = BTreeMap<NetworkId, NetworkSpec>;
 
 /// An app, without its secrets.
 pub(super) fn app(app: &App) -> v1::App {
-    let secrets = app
-        .keys
-        .iter()
-        .map(|live| v1::SecretInfo { fingerprint: live.key.fingerprint(), expire_time: live.until.map(millis) });
+    let secrets = app.keys.iter().map(|live| v1::SecretInfo {
+        fingerprint: live.key.fingerprint().unwrap_or_default(),
+        expire_time: live.until.map(millis),
+    });
+    let (protocol, options) = protocol_answer(app.protocol);
     v1::App {
         app_id: app.id.to_string(),
         notify_url: app.notify_url.as_str().to_owned(),
@@ -29,6 +34,9 @@ pub(super) fn app(app: &App) -> v1::App {
         create_time: Some(millis(app.created)),
         amount_policy: amount_policy(app.amount_policy).into(),
         grace_seconds: app.grace_s,
+        protocol: protocol.into(),
+        protocol_options: Some(options),
+        news: Some(news_answer(app.news)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
+pub(super) mod merchant;
 mod rules;
 
 use self::rules::SinceAsked;
@@ -16,7 +17,8 @@ use super::{
 use crate::{
     domain::{
         Address, AddressError, AmountError, AppId, Decimals, Family, NetworkId, NetworkSpec, NotifyUrl, OrderId,
-        SigningKey, Token, TokenAmount, UserMark, amount::DECIMALS_MAX, app::LabelError, order::ORDER_LINES_MAX,
+        Protocol, SigningKey, Token, TokenAmount, UserMark, amount::DECIMALS_MAX, app::LabelError,
+        order::ORDER_LINES_MAX, secret::TEXT_SECRET_BYTES_MAX,
     },
     writer::handle::{NewOrder, NewWatch},
 };
@@ -238,18 +240,26 @@ impl Form {
         allowed.into_iter().collect()
     }
 
-    /// A signing secret; `None` also if the text is empty and one is to be drawn.
-    pub(super) fn secret(&mut self, text: &str) -> Option<SigningKey> {
+    /// A signing secret of an app that is told by `protocol`; `None` also if the text is empty and one is to be drawn.
+    pub(super) fn secret(&mut self, text: &str, protocol: Protocol) -> Option<SigningKey> {
         if text.is_empty() {
             return None;
         }
-        let key = text
-            .strip_prefix(SECRET_PREFIX)
-            .filter(|_| text.len() <= SECRET_BYTES_MAX)
-            .and_then(|encoded| STANDARD.decode(encoded).ok())
-            .and_then(SigningKey::new);
+        let key = if protocol.has_text_secret() {
+            SigningKey::for_protocol(protocol, text.as_bytes().to_vec())
+        } else {
+            text.strip_prefix(SECRET_PREFIX)
+                .filter(|_| text.len() <= SECRET_BYTES_MAX)
+                .and_then(|encoded| STANDARD.decode(encoded).ok())
+                .and_then(|bytes| SigningKey::for_protocol(protocol, bytes))
+        };
         if key.is_none() {
-            self.refuse("secret", "SECRET_FORM", "must be whsec_ and the base64 of 24 to 64 bytes");
+            let form = if protocol.has_text_secret() {
+                format!("must be a text of 1 to {TEXT_SECRET_BYTES_MAX} bytes without control characters")
+            } else {
+                "must be whsec_ and the base64 of 24 to 64 bytes".to_owned()
+            };
+            self.refuse("secret", "SECRET_FORM", form);
         }
         key
     }
@@ -291,6 +301,8 @@ impl Form {
             lines: specs?.iter().zip(tokens).map(|(spec, token)| (spec.id.clone(), token.contract)).collect(),
             expected: expected?,
             notify_url: None,
+            fail_url: None,
+            serial: None,
             amount_policy,
             expires,
             since,
@@ -333,7 +345,11 @@ pub(super) fn allowed_hosts(notify_url: &str, notify_hosts: &[String]) -> Vec<St
 }
 
 /// A secret as its owner keeps it.
-pub(super) fn secret_text(key: &SigningKey) -> Zeroizing<String> {
+pub(super) fn secret_text(key: &SigningKey, protocol: Protocol) -> Zeroizing<String> {
+    if protocol.has_text_secret() {
+        // Text when it came in; bytes that are none are of another protocol, and nobody is shown those.
+        return Zeroizing::new(std::str::from_utf8(key.expose()).unwrap_or_default().to_owned());
+    }
     Zeroizing::new(format!("{SECRET_PREFIX}{}", STANDARD.encode(key.expose())))
 }
 

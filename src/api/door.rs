@@ -100,6 +100,17 @@ pub(super) const RULES: &[Rule] = &[
     rule("depositd.v1.AppService", "RotateSecret", Need::Scope(Scope::Admin)),
     rule("depositd.v1.EventService", "ListEvents", Need::Scope(Scope::Read)),
     stream("depositd.v1.EventService", "StreamEvents", Need::Scope(Scope::Read)),
+    rule("depositd.v1.DeliveryService", "ListDeliveries", Need::Scope(Scope::Read)),
+    rule("depositd.v1.DeliveryService", "GetDelivery", Need::Scope(Scope::Read)),
+    rule("depositd.v1.DeliveryService", "ListAttempts", Need::Scope(Scope::Read)),
+    rule("depositd.v1.DeliveryService", "ResendDelivery", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.DeliveryService", "RecoverDeliveries", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.DeliveryService", "CloseDelivery", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.EndpointService", "ListEndpoints", Need::Scope(Scope::Read)),
+    rule("depositd.v1.EndpointService", "GetEndpoint", Need::Scope(Scope::Read)),
+    rule("depositd.v1.EndpointService", "ParkEndpoint", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.EndpointService", "ResumeEndpoint", Need::Scope(Scope::Admin)),
+    rule("depositd.v1.EndpointService", "TestEndpoint", Need::Scope(Scope::Admin)),
     stream("depositd.v1.ReconcileService", "Reconcile", Need::Scope(Scope::Admin)),
     rule("depositd.v1.PolicyService", "ShowPolicy", Need::Scope(Scope::Read)),
     rule("depositd.v1.PolicyService", "SetPolicy", Need::Scope(Scope::Admin)),
@@ -272,7 +283,7 @@ fn explained(response: Response<Body>) -> Response<Body> {
 }
 
 /// The time this call has.
-fn deadline(headers: &HeaderMap) -> Duration {
+pub(super) fn deadline(headers: &HeaderMap) -> Duration {
     let asked = headers.get("grpc-timeout").and_then(|value| timeout_of(value.to_str().ok()?));
     asked.map_or(DEADLINE_DEFAULT, |asked| asked.min(DEADLINE_MAX).saturating_sub(DEADLINE_MARGIN))
 }
@@ -340,6 +351,21 @@ mod tests {
         }
         assert_eq!(named, RULES.iter().filter(|rule| rule.service.starts_with("depositd.")).count());
         assert_eq!(rule_of("/depositd.v1.OrderService/Steal").method, "unknown");
+    }
+
+    #[test]
+    fn acts_on_deliveries_and_endpoints_need_an_operator() {
+        for (service, acts) in [
+            ("DeliveryService", &["ResendDelivery", "RecoverDeliveries", "CloseDelivery"][..]),
+            ("EndpointService", &["ParkEndpoint", "ResumeEndpoint", "TestEndpoint"]),
+        ] {
+            let of_it = |rule: &&Rule| rule.service == format!("depositd.v1.{service}");
+            for rule in RULES.iter().filter(of_it) {
+                let scope = if acts.contains(&rule.method) { Scope::Admin } else { Scope::Read };
+                assert_eq!(rule.need, Need::Scope(scope), "{}", rule.method);
+            }
+            assert_eq!(RULES.iter().filter(of_it).filter(|rule| acts.contains(&rule.method)).count(), 3);
+        }
     }
 
     #[test]

@@ -6,12 +6,11 @@ use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use prost_types::Timestamp as WireTime;
 use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    Api,
+    Api, answer,
     auth::Caller,
     convert::Form,
     door::caller_of,
@@ -66,7 +65,7 @@ impl EventService for Api {
 
 impl Api {
     /// Whose events are asked for; `None`: everybody's.
-    async fn app_of(&self, caller: &Caller, name: &str) -> Result<Option<AppId>, Problem> {
+    pub(super) async fn app_of(&self, caller: &Caller, name: &str) -> Result<Option<AppId>, Problem> {
         if name.is_empty() {
             return Ok(caller.only_app().cloned());
         }
@@ -160,24 +159,28 @@ impl Feed {
 
 /// An event as it is answered.
 fn event(row: Notification) -> v1::Event {
-    let state = match row.state {
-        NotificationState::Waiting => v1::DeliveryState::Waiting,
-        NotificationState::Due(_) => v1::DeliveryState::Due,
-        NotificationState::Delivered(_) => v1::DeliveryState::Delivered,
-        NotificationState::DeadLetter(_) => v1::DeliveryState::DeadLetter,
-    };
-    let at = row.created.0;
     v1::Event {
         position: row.place.0,
         event_id: row.id.to_string(),
         r#type: row.id.told().unwrap_or_default().to_owned(),
         app_id: row.app.to_string(),
-        create_time: Some(WireTime {
-            seconds: i64::try_from(at / 1000).unwrap_or(i64::MAX),
-            nanos: i32::try_from(at % 1000 * 1_000_000).unwrap_or_default(),
-        }),
+        create_time: Some(answer::millis(row.created)),
         body: row.body,
-        delivery_state: state.into(),
+        delivery_state: delivery_state(row.state).into(),
         attempts: row.attempts.0,
+    }
+}
+
+/// How far the telling has come, as it is answered.
+pub(super) fn delivery_state(state: NotificationState) -> v1::DeliveryState {
+    match state {
+        NotificationState::Waiting => v1::DeliveryState::Waiting,
+        NotificationState::Due(_) => v1::DeliveryState::Due,
+        NotificationState::Delivered(_) => v1::DeliveryState::Delivered,
+        NotificationState::DeadLetter(_) => v1::DeliveryState::DeadLetter,
+        NotificationState::Resend { .. } => v1::DeliveryState::Resend,
+        NotificationState::Silent(_) => v1::DeliveryState::Silent,
+        NotificationState::Untold(_) => v1::DeliveryState::Untold,
+        NotificationState::Closed(_) => v1::DeliveryState::Closed,
     }
 }

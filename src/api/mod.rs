@@ -11,9 +11,11 @@ mod audit;
 mod auth;
 mod connect;
 mod convert;
+mod deliveries;
 mod deposits;
 mod desk;
 mod door;
+mod endpoints;
 mod events;
 mod explain;
 mod govern;
@@ -41,18 +43,19 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{SpecBoard, StatusBoard, TokenGrant},
+    domain::{LaneBoard, SpecBoard, StatusBoard, TokenGrant},
     store::{Reader, StoreError},
+    vault::Vault,
     writer::handle::WriterHandle,
 };
 
 pub use connect::{Bearer, ConnectError, connect};
-pub use desk::{ChainDesk, Desk};
+pub use desk::{ChainDesk, Desk, Postman};
 pub use listen::{ApiError, Listeners};
 pub use notify_url::UrlCheck;
 pub use server::serve;
 
-use self::{page::Pager, recheck::RecheckDesk, status::Problem};
+use self::{desk::Tests, page::Pager, recheck::RecheckDesk, status::Problem};
 
 /// What the services work with.
 pub struct ApiDeps {
@@ -68,6 +71,12 @@ pub struct ApiDeps {
     pub url_check: UrlCheck,
     /// Asks the nodes when somebody wants a transaction explained.
     pub desk: Desk,
+    /// Posts tests.
+    pub postman: Arc<dyn Postman>,
+    /// Seals signing keys before they are stored.
+    pub vault: Arc<Vault>,
+    /// What the notifier says of its lanes.
+    pub lanes: LaneBoard,
     /// Who may call over TCP.
     pub tokens: Vec<TokenGrant>,
     /// The way to what a single endpoint says, for comparisons.
@@ -102,6 +111,9 @@ struct Core {
     board: StatusBoard,
     url_check: UrlCheck,
     desk: Desk,
+    postman: Arc<dyn Postman>,
+    vault: Arc<Vault>,
+    lanes: LaneBoard,
     pager: Pager,
     reads: Arc<Semaphore>,
     recheck: Arc<dyn RecheckDesk>,
@@ -110,6 +122,8 @@ struct Core {
     /// Ends streams.
     stop: CancellationToken,
     explanations: Arc<Semaphore>,
+    /// Tests of endpoints on their way.
+    tests: Tests,
 }
 
 impl Api {

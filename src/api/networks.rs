@@ -125,6 +125,7 @@ mod tests {
     #[test]
     fn a_network_is_answered_with_its_final_block_and_what_stands_still() {
         let spec = NetworkSpec {
+            main_coin: None,
             id: "tron-mainnet".parse().unwrap(),
             family: Family::Tron,
             tokens: std::collections::BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::{
     Api, answer,
@@ -98,8 +98,8 @@ impl Api {
                 missing = missing.or(Some(app));
                 continue;
             }
-            let mut url = None;
-            if !request.notify_url.is_empty() {
+            let (mut notify_url, mut fail_url) = (None, None);
+            if !request.notify_url.is_empty() || !request.fail_url.is_empty() {
                 if !hosts.contains_key(&app) {
                     match self.hosts(&app).await? {
                         Some(allowed) => drop(hosts.insert(app.clone(), allowed)),
@@ -110,9 +110,11 @@ impl Api {
                     }
                 }
                 let allowed = hosts.get(&app).map(Vec::as_slice).unwrap_or_default();
-                url = form.notify_url(&self.0.url_check, &request.notify_url, allowed);
+                notify_url = form.own_url("notify_url", &self.0.url_check, &request.notify_url, allowed);
+                fail_url = form.own_url("fail_url", &self.0.url_check, &request.fail_url, allowed);
             }
-            orders.extend(parsed.map(|order| NewOrder { notify_url: url, ..order }));
+            let serial = Some(draw_serial()?);
+            orders.extend(parsed.map(|order| NewOrder { notify_url, fail_url, serial, ..order }));
         }
         form.finish()?;
         match missing {
@@ -217,6 +219,15 @@ impl OrderService for Api {
         let order = self.0.writer.cancel_order(app, id).await.map_err(Problem::from)?;
         Ok(Response::new(v1::CancelOrderResponse { order: self.standing_one(order, now).await? }))
     }
+}
+
+/// An id for an order, for protocols that name orders so (protocols.md 0): `cz-` and a version 4 UUID.
+fn draw_serial() -> Result<String, Problem> {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        return Err(Problem::new(Code::Internal, "NO_RANDOMNESS", "the system gives no random bytes"));
+    }
+    Ok(format!("cz-{}", uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated()))
 }
 
 /// An app by its name, if the caller may know of it.

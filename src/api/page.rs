@@ -145,6 +145,7 @@ mod tests {
         assert!(!bytes.windows(3).any(|window| window == [7; 3]), "a position cannot be read from its token");
         for (pager, question, token) in [
             (&pager, ["orders", "other"], token.clone()),
+            (&pager, ["orders", "shoq"], token.clone()),
             (&pager, ["ordersshop", ""], token.clone()),
             (&pager, ["orders", "shop"], format!("{token}AA")),
             (&pager, ["orders", "shop"], "x".repeat(600)),

@@ -224,3 +224,5 @@ fn origin(origin: &Origin) -> v1::PolicyOrigin {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(in crate::api) use self::tests::{api, ops};

@@ -18,6 +18,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::{
     Api, ApiDeps, Core, EXPLANATIONS_MAX, READS_MAX,
     auth::Keeper,
+    desk::Tests,
     door::{Door, RULES},
     listen::{ApiError, CONNECTIONS_MAX, Listeners, with_room},
     page::Pager,
@@ -25,7 +26,8 @@ use super::{
         DESCRIPTORS,
         v1::{
             address_service_server::AddressServiceServer, app_service_server::AppServiceServer,
-            audit_service_server::AuditServiceServer, deposit_service_server::DepositServiceServer,
+            audit_service_server::AuditServiceServer, delivery_service_server::DeliveryServiceServer,
+            deposit_service_server::DepositServiceServer, endpoint_service_server::EndpointServiceServer,
             event_service_server::EventServiceServer, explain_service_server::ExplainServiceServer,
             network_service_server::NetworkServiceServer, order_service_server::OrderServiceServer,
             policy_service_server::PolicyServiceServer, reconcile_service_server::ReconcileServiceServer,
@@ -69,12 +71,16 @@ pub async fn serve(deps: ApiDeps, listeners: Listeners, stop: CancellationToken)
         board: deps.board,
         url_check: deps.url_check,
         desk: deps.desk,
+        postman: deps.postman,
+        vault: deps.vault,
+        lanes: deps.lanes,
         pager: Pager::new(key),
         reads: Arc::new(Semaphore::new(READS_MAX)),
         recheck: deps.recheck,
         rechecking: Arc::new(Semaphore::new(1)),
         stop: stop.clone(),
         explanations: Arc::new(Semaphore::new(EXPLANATIONS_MAX)),
+        tests: Tests::default(),
     }));
     let health = HealthReporter::new();
     set_health(&health, ServingStatus::Serving).await;
@@ -131,6 +137,8 @@ fn routes(api: Api, health: &HealthReporter) -> Result<Routes, ApiError> {
         .add_service(limited!(NetworkServiceServer))
         .add_service(limited!(AppServiceServer))
         .add_service(limited!(EventServiceServer))
+        .add_service(limited!(DeliveryServiceServer))
+        .add_service(limited!(EndpointServiceServer))
         .add_service(limited!(ReconcileServiceServer))
         .add_service(limited!(PolicyServiceServer))
         .add_service(limited!(AuditServiceServer))

@@ -93,6 +93,8 @@ impl Problem {
             "order" => "ORDER_NOT_FOUND",
             "address" => "ADDRESS_NOT_FOUND",
             "deposit" => "DEPOSIT_NOT_FOUND",
+            "event" => "EVENT_NOT_FOUND",
+            "endpoint" => "ENDPOINT_NOT_FOUND",
             _ => "NOT_FOUND",
         };
         let mut name = name.to_owned();

@@ -4,6 +4,7 @@ mod explain;
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinSet};
@@ -20,8 +21,9 @@ use super::{
 };
 use crate::{
     domain::{
-        Address, Confirmations, Decimals, Family, Height, Millis, NetworkId, NetworkSpec, NotifyUrl, Order, OrderLine,
-        OrderState, Policy, Scope, Threshold, Token, TokenAmount,
+        Address, App, Attempt, AttemptNo, Confirmations, Decimals, EventId, Family, Height, Millis, NetworkId,
+        NetworkSpec, Notification, NotifyUrl, Order, OrderLine, OrderState, Outcome, Policy, Protocol, Scope,
+        Threshold, Token, TokenAmount, Trigger, notification::Unreached,
     },
     store::{Store, StoreOptions},
     tracker::changeset::{Change, Changeset},
@@ -56,6 +58,9 @@ impl World {
                 url.starts_with("https://").then(|| NotifyUrl::checked(url.into())).flatten().ok_or_else(refused)
             }),
             desk: Arc::new(explain::FakeDesk),
+            postman: Arc::new(crate::api::tests::NoPost),
+            vault: crate::api::tests::vault(),
+            lanes: Default::default(),
             tokens: vec![
                 grant("shop-token", &[Scope::Orders, Scope::Read], Some("shop")),
                 grant("reader-token", &[Scope::Read], None),
@@ -95,6 +100,7 @@ fn networks() -> BTreeMap<NetworkId, NetworkSpec> {
         Token { contract, symbol: "USDT".into(), decimals: Decimals::new(6).unwrap(), minimum: TokenAmount::ZERO };
     let id: NetworkId = "ethereum-mainnet".parse().unwrap();
     let spec = NetworkSpec {
+        main_coin: None,
         id: id.clone(),
         family: Family::Evm,
         tokens: BTreeMap::from([(contract, token)]),
@@ -152,6 +158,8 @@ async fn write(mut store: Store, mut commands: mpsc::Receiver<Command>) {
                     effective_from: Height(11),
                 });
                 let order = Order {
+                    fail_url: new.fail_url,
+                    serial: new.serial,
                     amount_policy: crate::domain::AmountPolicy::AcceptActual,
                     expiry: None,
                     own_amount_policy: None,
@@ -345,3 +353,33 @@ async fn sockets_in_the_way_are_told_apart() {
 }
 
 mod by_hand;
+
+/// Nobody posts.
+pub(super) struct NoPost;
+
+impl Postman for NoPost {
+    fn test<'a>(&'a self, event: EventId, app: &'a App) -> BoxFuture<'a, Option<(Notification, Attempt, Millis)>> {
+        if app.protocol != Protocol::StandardWebhooks {
+            return Box::pin(async { None });
+        }
+        let attempt = Attempt {
+            event: event.clone(),
+            number: AttemptNo(1),
+            trigger: Trigger::Test,
+            peer: None,
+            started: Millis(1_700_000_000_000),
+            took_ms: 7,
+            status: None,
+            outcome: Outcome::Unreachable(Unreached::Connect),
+            detail: "connect: refused".to_owned(),
+            excerpt: String::new(),
+        };
+        let row = crate::delivery::compose_test(event, app, Millis(1_700_000_000_000));
+        Box::pin(async move { Some((row, attempt, Millis(1_700_000_000_007))) })
+    }
+}
+
+/// A master key that is nobody's.
+pub(super) fn vault() -> Arc<Vault> {
+    Arc::new(Vault::new(&Vault::draw().unwrap(), []).unwrap())
+}

@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures::future::BoxFuture;
 
 use crate::{
-    api::{ChainDesk, Desk},
+    api::{ChainDesk, Desk, Postman},
     chain::{node::Node, pool::Pool},
-    domain::{NetworkId, TxHash, TxView},
+    delivery,
+    domain::{App, Attempt, EventId, Millis, NetworkId, Notification, Protocol, TxHash, TxView, clock},
+    notify::Client,
 };
 
 /// The pools by network.
@@ -24,6 +26,22 @@ impl ChainDesk for Pools {
         Box::pin(async move {
             let pool = self.0.get(network).ok_or_else(|| format!("network {network} has no endpoints"))?;
             pool.inspect(tx).await.map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// The notifier's client, for tests.
+pub(super) struct Post(pub(super) Arc<Client>);
+
+impl Postman for Post {
+    fn test<'a>(&'a self, event: EventId, app: &'a App) -> BoxFuture<'a, Option<(Notification, Attempt, Millis)>> {
+        Box::pin(async move {
+            if app.protocol != Protocol::StandardWebhooks {
+                return None;
+            }
+            let row = delivery::compose_test(event, app, clock::now());
+            let attempt = self.0.post(&row, Some(app)).await;
+            Some((row, attempt, clock::now()))
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     api::{ApiDeps, Desk, UrlCheck, recheck::RecheckDesk},
     chain::{
         evm::{BloomMode, EvmSettings, EvmSource},
-        http::{EndpointUrl, HttpSettings, HttpSetupError},
+        http::{EndpointUrl, HttpSettings, HttpSetupError, install_tls},
         node::Node,
         pool::{Expected, Pool, PoolSettings},
         tron::{BlockIds, TronMode, TronSettings, TronSource},
@@ -18,12 +18,15 @@ use crate::{
         Adapter, ApiKey, BlockIdCheck, BloomCheck, Config, EndpointConfig, EvmAdapter, EvmEndpoint, NetworkConfig,
         NodeUrl, ReadMode, Start, StoreConfig, TronAdapter, TronEndpoint,
     },
-    domain::{EgressPolicy, Millis, SpecBoard, StatusBoard, egress::check_url},
+    domain::{EgressPolicy, LaneBoard, Millis, SpecBoard, StatusBoard, egress::check_url},
     follow::FollowSettings,
-    notify::NotifySettings,
+    notify::{BreakerRules, Client, LaneRules, NotifySettings, PaceRules},
     store::{Reader, StoreOptions},
+    vault::Vault,
     writer::WriterHandle,
 };
+
+use super::{AppError, desk::Post};
 
 /// Calls in one batch.
 const BATCH_LEN: usize = 50;
@@ -177,11 +180,21 @@ pub(super) fn board(networks: &[NetworkConfig], now: Millis) -> StatusBoard {
 pub(super) fn notify_settings(config: &Config) -> NotifySettings {
     let notify = &config.notify;
     NotifySettings {
-        egress: config.egress.clone(),
+        egress: config.egress.policy.clone(),
+        proxy: config.egress.proxy.clone(),
+        roots: config.egress.roots.clone(),
         deadline: Duration::from_millis(notify.deadline_ms),
         connect: Duration::from_millis(notify.connect_ms),
-        in_flight_max: notify.in_flight,
-        lane_in_flight_max: notify.in_flight_per_endpoint,
+        lanes: LaneRules {
+            in_flight_max: notify.in_flight,
+            width_max: notify.in_flight_per_endpoint,
+            breaker: BreakerRules {
+                failures: notify.breaker_failures,
+                rest_ms: notify.breaker_rest_ms,
+                rest_ms_max: notify.breaker_rest_max_ms,
+            },
+            pace: PaceRules { per_second: notify.per_second_per_endpoint, burst: notify.burst_per_endpoint },
+        },
         grace: config.stop.grace() / 2,
         ..NotifySettings::default()
     }
@@ -189,23 +202,42 @@ pub(super) fn notify_settings(config: &Config) -> NotifySettings {
 
 pub(super) fn api_deps(
     config: &Config,
-    reader: Reader,
-    writer: WriterHandle,
-    board: StatusBoard,
-    networks: SpecBoard,
+    (reader, writer): (Reader, WriterHandle),
+    (board, networks): (StatusBoard, SpecBoard),
     recheck: Arc<dyn RecheckDesk>,
     desk: Desk,
+    told: Told,
 ) -> ApiDeps {
     ApiDeps {
         reader,
         writer,
         networks,
         board,
-        url_check: url_check(config.egress.clone()),
+        url_check: url_check(config.egress.policy.clone()),
         desk,
         tokens: config.api.tokens.clone(),
         recheck,
+        postman: Arc::new(Post(told.client)),
+        vault: told.vault,
+        lanes: told.lanes,
     }
+}
+
+/// What telling and the API share.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) client: Arc<Client>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) lanes: LaneBoard,
+}
+
+/// The client and the master key, before anything runs.
+pub(super) fn told(config: &Config) -> Result<Told, AppError> {
+    let previous = config.secrets.previous.iter().map(|key| key.as_str());
+    let vault = Arc::new(Vault::new(&config.secrets.master_key, previous)?);
+    install_tls();
+    let client = Arc::new(Client::new(&notify_settings(config), Arc::clone(&vault))?);
+    Ok(Told { client, vault, lanes: LaneBoard::default() })
 }
 
 fn url_check(policy: EgressPolicy) -> UrlCheck {

@@ -62,6 +62,7 @@ mod tests {
         std::fs::write(&file, falls).unwrap();
         let failure = run(&file, false, std::iter::empty()).unwrap_err();
         assert!(failure.code == CONFIGURATION && failure.to_string().contains("from 10000 on only 11 confirmations"));
+        super::super::master_key::run(&directory.path().join("master.key")).unwrap();
         for shipped in [
             include_str!("../../config/ethereum-mainnet.toml"),
             include_str!("../../config/local-devnet.toml"),
@@ -70,7 +71,10 @@ mod tests {
             include_str!("../../config/tron-nile.toml"),
             include_str!("../../config/tron-own-node.toml"),
         ] {
-            std::fs::write(&file, shipped).unwrap();
+            let key = directory.path().join("master.key").display().to_string();
+            let shipped = shipped.replace("/var/tmp/depositd-local/master.key", &key);
+            let shipped = shipped.replace("/var/tmp/depositd-devnet/master.key", &key);
+            std::fs::write(&file, &shipped).unwrap();
             assert_eq!(run(&file, false, std::iter::empty()), Ok(()), "{shipped}");
         }
     }

@@ -6,12 +6,15 @@ mod audit;
 mod by_hand;
 mod check_config;
 mod client;
+mod delivery;
 mod demo;
 mod deposit;
 mod devnet;
+mod endpoint;
 mod event;
 mod exit;
 mod explain;
+mod master_key;
 mod network;
 mod order;
 mod policy;
@@ -20,6 +23,7 @@ mod reconcile;
 mod registrations;
 mod run;
 mod secret;
+mod selftest;
 mod show;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -31,8 +35,10 @@ pub use app::{AmountWord, AppCommand};
 pub use audit::AuditCommand;
 pub use by_hand::{SinceArgs, Sure, TimeArg};
 pub use client::{ClientArgs, PageArgs};
+pub use delivery::DeliveryCommand;
 pub use deposit::DepositCommand;
 pub use devnet::DevnetArgs;
+pub use endpoint::EndpointCommand;
 pub use event::EventCommand;
 pub use network::NetworkCommand;
 pub use order::{OrderCommand, PolicyArg, RegisterArgs};
@@ -60,6 +66,13 @@ pub enum Command {
     Run(ConfigArgs),
     /// Check the configuration and report everything that is wrong with it
     CheckConfig(ConfigArgs),
+    /// Check that this binary signs as published: every test vector of the merchant protocols
+    Selftest,
+    /// Draw the key that merchants' signing keys are kept under, into a new file of mode 0600
+    MasterKey {
+        /// The file; one that is there is never overwritten
+        file: PathBuf,
+    },
     /// Show the whole path of two payments on this machine, with simulated networks
     Demo {
         /// Leave everything running afterwards, and say how to play with it
@@ -86,6 +99,12 @@ pub enum Command {
     /// Everything merchants are told, in the order in which it was committed
     #[command(subcommand)]
     Event(EventCommand),
+    /// How the telling of each event stands, and what to do about it
+    #[command(subcommand)]
+    Delivery(DeliveryCommand),
+    /// The receivers of each app
+    #[command(subcommand)]
+    Endpoint(EndpointCommand),
     /// Compare the stored deposits with the chain; exit code 1 if they differ
     Reconcile(ReconcileArgs),
     /// When deposits are credited
@@ -116,11 +135,15 @@ pub async fn dispatch(cli: Cli) -> ExitCode {
         Command::Demo { keep } => Box::pin(demo::run(keep)).await,
         Command::Devnet(networks) => Box::pin(devnet::run(networks, args.json)).await,
         Command::CheckConfig(file) => check_config::run(&file.config, args.json, variables()),
+        Command::Selftest => selftest::run(args.json),
+        Command::MasterKey { file } => master_key::run(&file),
         Command::App(command) => app::run(command, args).await,
         Command::Order(command) => order::run(command, args).await,
         Command::Address(command) => address::run(command, args).await,
         Command::Deposit(command) => deposit::run(command, args).await,
         Command::Event(command) => event::run(command, args).await,
+        Command::Delivery(command) => delivery::run(command, args).await,
+        Command::Endpoint(command) => endpoint::run(command, args).await,
         Command::Reconcile(wish) => reconcile::run(wish, args).await,
         Command::Policy(command) => policy::run(command, args).await,
         Command::Audit(command) => audit::run(command, args).await,

@@ -79,6 +79,9 @@ pub struct RegisterArgs {
     /// Told here instead of the app's URL
     #[arg(long, default_value = "")]
     pub notify_url: String,
+    /// USDTCNPAY: told here what went wrong; the notify URL if left out
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub fail_url: String,
     /// What becomes of another amount; what the app says if left out
     #[arg(long)]
     pub amount_policy: Option<PolicyArg>,
@@ -182,6 +185,7 @@ fn request(new: RegisterArgs) -> RegisterOrderRequest {
         token: new.token,
         amount,
         notify_url: new.notify_url,
+        fail_url: new.fail_url,
         amount_policy: new.amount_policy.map_or(AmountPolicy::Unspecified, PolicyArg::wire).into(),
         expire_time: new.expires.map(TimeArg::wire),
         since: new.since.wish(Since::FromBlock, Since::FromTime),
@@ -211,6 +215,7 @@ fn shown_order(order: &Order) -> Shown {
         "app_id": order.app_id, "order_id": order.order_id, "user_mark": order.user_mark, "username": order.username,
         "address": order.address, "lines": order.lines.iter().map(line_json).collect::<Vec<_>>(),
         "amount": order.amount, "display_amount": order.display_amount, "notify_url": order.notify_url,
+        "fail_url": order.fail_url, "ordersn": order.ordersn,
         "state": state, "paid_by": order.paid_by, "create_time": show::time(order.create_time.as_ref()),
         "amount_policy": policy, "expire_time": show::time(order.expire_time.as_ref()),
         "grace_seconds": order.grace_seconds, "received": order.received, "display_received": order.display_received,
@@ -296,6 +301,7 @@ mod tests {
             amount_policy: AmountPolicy::AtLeast.into(),
             create_time: Some(Timestamp { seconds: 951_782_400, nanos: 0 }),
             deposits: vec![deposit],
+            ordersn: "cz-1".into(),
             ..Order::default()
         }
     }
@@ -313,6 +319,7 @@ mod tests {
         };
         let plain = asked("");
         assert_eq!((plain.amount_policy(), plain.expire_time, plain.since), (AmountPolicy::Unspecified, None, None));
+        assert_eq!((plain.fail_url.as_str(), asked("--fail-url https://f/").fail_url.as_str()), ("", "https://f/"));
         let ruled = asked("--amount-policy strict_exact --expires 2000-02-29T00:00:00Z --from-block 7");
         assert_eq!(ruled.amount_policy(), AmountPolicy::StrictExact);
         assert_eq!(ruled.expire_time.map(|time| time.seconds), Some(951_782_400));
@@ -328,6 +335,8 @@ mod tests {
         for (key, value) in [
             ("state", "ORDER_STATE_PAID"),
             ("amount", "10500000"),
+            ("ordersn", "cz-1"),
+            ("fail_url", ""),
             ("amount_policy", "AMOUNT_POLICY_AT_LEAST"),
             ("create_time", "2000-02-29T00:00:00Z"),
         ] {

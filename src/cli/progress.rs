@@ -50,6 +50,20 @@ impl Progress {
             self.told = Some(Instant::now());
         }
     }
+
+    /// `done` are done of nobody knows how many.
+    pub(super) fn count(&mut self, done: u64) {
+        let mut stderr = io::stderr().lock();
+        // A closed stderr is the reader's decision.
+        if self.is_terminal {
+            let _ = write!(stderr, "\r{}: {done}\u{1b}[K", self.label);
+            let _ = stderr.flush();
+            self.is_bar_open = true;
+        } else if self.told.is_none_or(|told| told.elapsed() >= LINE_EVERY) {
+            let _ = writeln!(stderr, "{}: {done}", self.label);
+            self.told = Some(Instant::now());
+        }
+    }
 }
 
 impl Drop for Progress {

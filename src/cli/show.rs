@@ -113,32 +113,6 @@ pub(super) fn amount(shown: &str, base_units: &str, symbol: &str) -> String {
     }
 }
 
-pub(super) const APP: [&str; 6] = ["APP", "NOTIFY URL", "AMOUNTS", "GRACE", "SECRETS", "CREATED"];
-
-pub(super) fn app(app: &v1::App) -> Shown {
-    let secrets: Vec<Value> = app
-        .secrets
-        .iter()
-        .map(|secret| json!({ "fingerprint": secret.fingerprint, "expire_time": time(secret.expire_time.as_ref()) }))
-        .collect();
-    let shown: Vec<&str> = app.secrets.iter().map(|secret| secret.fingerprint.as_str()).collect();
-    let created = time(app.create_time.as_ref());
-    let amount_policy = app.amount_policy().as_str_name();
-    let row = vec![
-        app.app_id.clone(),
-        app.notify_url.clone(),
-        word(amount_policy, "AMOUNT_POLICY_"),
-        format!("{} s", app.grace_seconds),
-        shown.join(" "),
-        created.clone().unwrap_or_default(),
-    ];
-    let json = json!({
-        "app_id": app.app_id, "notify_url": app.notify_url, "notify_hosts": app.notify_hosts, "secrets": secrets,
-        "create_time": created, "amount_policy": amount_policy, "grace_seconds": app.grace_seconds,
-    });
-    Shown { json, header: APP.to_vec(), rows: vec![row] }
-}
-
 pub(super) const DEPOSIT: [&str; 8] =
     ["DEPOSIT", "STATE", "REASON", "AMOUNT", "CONFIRMATIONS", "NETWORK", "TRANSACTION", "ORDER"];
 

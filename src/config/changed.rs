@@ -79,6 +79,9 @@ pub fn changed_keys(old: &Config, new: &Config) -> ChangedKeys {
     for path in named {
         if is_reloadable(path) { &mut changed.reloadable } else { &mut changed.restart_only }.push(path.to_owned());
     }
+    if old.secrets != new.secrets && !changed.restart_only.iter().any(|path| path.starts_with("secrets.")) {
+        changed.restart_only.push("secrets (the content of a master key's file)".to_owned());
+    }
     for network in &new.networks {
         let same = old.networks.iter().find(|other| other.spec.id == network.spec.id);
         if let Some(other) = same.filter(|other| has_other_secret(other, network, &changed)) {

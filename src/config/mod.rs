@@ -7,6 +7,7 @@
 mod adapter;
 mod api;
 mod changed;
+mod egress;
 mod endpoint;
 mod error;
 mod identity;
@@ -18,6 +19,7 @@ mod notify;
 mod policy;
 mod process;
 mod secret;
+mod secrets;
 mod sheet;
 mod store;
 #[cfg(test)]
@@ -33,15 +35,16 @@ use std::{
 pub use adapter::{Adapter, BlockIdCheck, BloomCheck, EvmAdapter, ReadMode, TronAdapter};
 pub use api::ApiConfig;
 pub use changed::{ChangedKeys, KeyDigests, changed_keys};
+pub use egress::EgressConfig;
 pub use endpoint::{EndpointConfig, EvmEndpoint, TronEndpoint};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use network::{NetworkConfig, Start};
 pub use node_url::{ApiKey, NodeUrl};
 pub use notify::NotifyConfig;
 pub use process::{HttpConfig, LogConfig, LogFormat, StopConfig};
+pub use secrets::SecretsConfig;
 pub use store::StoreConfig;
 
-use crate::domain::EgressPolicy;
 use endpoint::EndpointDefaults;
 use layers::{Document, Environment, Layers};
 use network::NetworkDefaults;
@@ -64,10 +67,12 @@ pub struct Config {
     pub networks: Vec<NetworkConfig>,
     /// gRPC.
     pub api: ApiConfig,
+    /// The master key.
+    pub secrets: SecretsConfig,
     /// Telling.
     pub notify: NotifyConfig,
     /// Which receivers may be reached.
-    pub egress: EgressPolicy,
+    pub egress: EgressConfig,
     /// Pages.
     pub http: HttpConfig,
     /// Log lines.
@@ -154,8 +159,9 @@ fn read_tree(sheet: &Sheet) -> Option<Config> {
     let endpoint_defaults = root.section("endpoint").and_then(EndpointDefaults::read);
     let networks = network::read_all(&mut root, defaults, endpoint_defaults);
     let api = root.section("api").and_then(ApiConfig::read);
+    let secrets = root.section("secrets").and_then(SecretsConfig::read);
     let notify = root.section("notify").and_then(NotifyConfig::read);
-    let egress = root.section("egress").and_then(notify::read_egress);
+    let egress = root.section("egress").and_then(EgressConfig::read);
     let http = root.section("http").and_then(HttpConfig::read);
     let log = root.section("log").and_then(LogConfig::read);
     let stop = root.section("stop").and_then(StopConfig::read);
@@ -164,6 +170,7 @@ fn read_tree(sheet: &Sheet) -> Option<Config> {
         store: store?,
         networks: networks?,
         api: api?,
+        secrets: secrets?,
         notify: notify?,
         egress: egress?,
         http: http?,

@@ -141,7 +141,14 @@ fn read_one(
     section.finish();
     let (defaults, window_blocks, identity) = (defaults?, window?, identity?);
     Some(NetworkConfig {
-        spec: NetworkSpec { id: id?, family: family?, tokens: tokens?.all, policy: policy?, window_blocks },
+        spec: NetworkSpec {
+            id: id?,
+            family: family?,
+            main_coin: main_coin(family, identity.chain_id),
+            tokens: tokens?.all,
+            policy: policy?,
+            window_blocks,
+        },
         chain_id: identity.chain_id,
         genesis: identity.genesis,
         poll_interval_ms: poll?,
@@ -221,4 +228,14 @@ fn read_pair_flag(
         section.wrong(key, "needs at least two endpoints");
     }
     Some(written.unwrap_or_else(|| unwritten(several)))
+}
+
+/// How Udun numbers the network's main coin: TRX, ETH and BSC, the ones it has addresses for.
+fn main_coin(family: Option<Family>, chain_id: u64) -> Option<u32> {
+    match (family?, chain_id) {
+        (Family::Tron, _) => Some(195),
+        (Family::Evm, 1) => Some(60),
+        (Family::Evm, 56) => Some(2510),
+        (Family::Evm, _) => None,
+    }
 }

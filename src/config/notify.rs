@@ -1,7 +1,6 @@
-//! Telling: deadlines, limits, and which receivers may be reached.
+//! Telling: deadlines and limits.
 
 use super::sheet::Section;
-use crate::domain::{Cidr, EgressPolicy};
 
 /// `[notify]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +13,16 @@ pub struct NotifyConfig {
     pub in_flight_per_endpoint: usize,
     /// Attempts under way in all, 1 to 4096, not below `in_flight_per_endpoint`.
     pub in_flight: usize,
+    /// Attempts a second to one endpoint, 0 to 10 000; 0: no limit.
+    pub per_second_per_endpoint: u32,
+    /// Attempts to one endpoint at once after a quiet time, 1 to 1 000.
+    pub burst_per_endpoint: u32,
+    /// Failures in a row after which an endpoint rests, 1 to 1 000.
+    pub breaker_failures: u32,
+    /// The first rest, in milliseconds, 1 000 to `breaker_rest_max_ms`.
+    pub breaker_rest_ms: u64,
+    /// The longest rest, in milliseconds, up to 3 600 000.
+    pub breaker_rest_max_ms: u64,
 }
 
 impl NotifyConfig {
@@ -22,6 +31,14 @@ impl NotifyConfig {
         let connect_ms = section.number("connect_ms", 100..=30_000);
         let in_flight_per_endpoint = section.small("in_flight_per_endpoint", 1..=64);
         let in_flight = section.small("in_flight", 1..=4096);
+        let per_second_per_endpoint = section.small("per_second_per_endpoint", 0..=10_000);
+        let burst_per_endpoint = section.small("burst_per_endpoint", 1..=1000);
+        let breaker_failures = section.small("breaker_failures", 1..=1000);
+        let breaker_rest_ms = section.number("breaker_rest_ms", 1_000..=3_600_000);
+        let breaker_rest_max_ms = section.number("breaker_rest_max_ms", 1_000..=3_600_000);
+        if matches!((breaker_rest_ms, breaker_rest_max_ms), (Some(first), Some(most)) if first > most) {
+            section.wrong("breaker_rest_ms", "must not be above breaker_rest_max_ms, which it grows to");
+        }
         if matches!((connect_ms, deadline_ms), (Some(connect), Some(deadline)) if connect > deadline) {
             section.wrong("connect_ms", "must not be above deadline_ms, which it is part of");
         }
@@ -34,47 +51,11 @@ impl NotifyConfig {
             connect_ms: connect_ms?,
             in_flight_per_endpoint: in_flight_per_endpoint?,
             in_flight: in_flight?,
+            per_second_per_endpoint: per_second_per_endpoint?,
+            burst_per_endpoint: burst_per_endpoint?,
+            breaker_failures: breaker_failures?,
+            breaker_rest_ms: breaker_rest_ms?,
+            breaker_rest_max_ms: breaker_rest_max_ms?,
         })
     }
-}
-
-/// Reads `[egress]`: which receivers may be reached.
-pub(super) fn read_egress(mut section: Section<'_>) -> Option<EgressPolicy> {
-    let allow_insecure_loopback = section.flag("allow_insecure_loopback");
-    let ports = read_ports(&mut section);
-    let allow = read_blocks(&mut section, "allow");
-    let deny = read_blocks(&mut section, "deny");
-    let nat64 = section.flag("nat64");
-    if allow_insecure_loopback == Some(true) {
-        section.sheet().warn("egress.allow_insecure_loopback: receivers over http and on this host are reached".into());
-    }
-    for block in allow.iter().flatten() {
-        section
-            .sheet()
-            .warn(format!("egress.allow: receivers in {block} are reached, cloud metadata addresses excepted"));
-    }
-    section.finish();
-    Some(EgressPolicy {
-        allow_insecure_loopback: allow_insecure_loopback?,
-        ports: ports?,
-        allow: allow?,
-        deny: deny?,
-        nat64: nat64?,
-    })
-}
-
-fn read_ports(section: &mut Section<'_>) -> Option<Vec<u16>> {
-    let items = section.list("ports")?;
-    let ports: Option<Vec<u16>> = items.iter().map(|item| item.parse().ok().filter(|port| *port > 0)).collect();
-    let ports = ports.filter(|ports| !ports.is_empty());
-    if ports.is_none() {
-        section.wrong("ports", "must list at least one port from 1 to 65535");
-    }
-    ports
-}
-
-fn read_blocks(section: &mut Section<'_>, key: &'static str) -> Option<Vec<Cidr>> {
-    let items = section.list(key)?;
-    let block = |item: &String| item.parse::<Cidr>().map_err(|error| format!("{item:?}: {error}"));
-    section.judged(key, items.iter().map(block).collect::<Result<Vec<Cidr>, String>>())
 }

@@ -14,7 +14,7 @@ const SECRET_BYTES_MAX: u64 = 4096;
 const OTHERS: u32 = 0o077;
 
 /// Names under which people try to write a secret.
-const SECRET_NAMES: [&str; 17] = [
+const SECRET_NAMES: [&str; 18] = [
     "secret",
     "secrets",
     "api_key",
@@ -29,6 +29,7 @@ const SECRET_NAMES: [&str; 17] = [
     "password",
     "passwd",
     "private_key",
+    "master_key",
     "seed",
     "mnemonic",
     "signing_key",

@@ -1,11 +1,13 @@
 //! One good file, and what becomes of it.
 
+mod egress;
 mod policy;
+mod secrets;
 mod shipped;
 mod tron;
 mod wrong;
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, sync::LazyLock};
 
 use super::*;
 use crate::domain::Threshold;
@@ -31,8 +33,28 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
+/// The base64 of 32 bytes.
+pub(super) const MASTER_KEY: &str = "wMHCw8TFxsfIycrLzM3Oz9DR0tPU1dbX2Nna29zd3t8=";
+
+/// A directory of credentials with nothing but the master key in it.
+pub(super) fn vault() -> Vault {
+    static DIRECTORY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("master.key");
+        fs::write(&file, MASTER_KEY).expect("the key is written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("and closed");
+        directory
+    });
+    Vault { credentials: Some(DIRECTORY.path().to_owned()), names_only: false }
+}
+
 fn load_text(text: &str, pairs: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
-    interpret(Some((Path::new("f.toml"), text)), variables(pairs), Vault::default()).0
+    let mut variables = variables(pairs);
+    if !text.contains("[secrets]") {
+        let file = vault().credentials.expect("a directory").join("master.key");
+        variables.push(("DEPOSITD_SECRETS__MASTER_KEY_FILE".to_owned(), file.display().to_string()));
+    }
+    interpret(Some((Path::new("f.toml"), text)), variables, Vault::default()).0
 }
 
 fn summaries(outcome: Result<Config, ConfigErrors>) -> Vec<String> {
@@ -130,8 +152,8 @@ fn the_environment_overrides_and_its_digits_may_be_text() {
     );
     assert_eq!(network.start, Start::At(crate::domain::Height(17)));
     assert_eq!(network.genesis.map(|hash| hash.0[0]), Some(0x11));
-    assert_eq!(config.egress.ports, [443, 8443]);
-    assert!(config.egress.nat64);
+    assert_eq!(config.egress.policy.ports, [443, 8443]);
+    assert!(config.egress.policy.nat64);
     for (name, value, expected) in [
         ("DEPOSITD_STOPP__GRACE_MS", "5", "DEPOSITD_STOPP__GRACE_MS: stopp: unknown key"),
         ("DEPOSITD_STOP__GRACE", "5", "DEPOSITD_STOP__GRACE: stop.grace: unknown key"),
@@ -179,6 +201,7 @@ fn key_files_are_closed_whole_and_put_into_the_url() {
 
     // systemd opens credentials to the group on some versions: the mode is its business there.
     write("s3cret\n", 0o440);
+    fs::write(directory.path().join("master.key"), MASTER_KEY).unwrap();
     let file = directory.path().join("depositd.toml");
     fs::write(&file, text("node.key")).unwrap();
     let directory_variable = [(CREDENTIALS_VARIABLE, directory.path().to_str().unwrap())];

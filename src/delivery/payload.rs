@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::domain::{DepositEvent, Event, EventKind, Family, Order, OrderEvent, Reason, Timestamp, Token};
+use crate::domain::{
+    AppId, DepositEvent, Event, EventId, EventKind, Family, Order, OrderEvent, Reason, Timestamp, Token, event::TEST,
+};
 
 #[derive(Serialize)]
 struct Payload<T> {
@@ -52,7 +54,7 @@ struct BlockData {
 struct OrderData<'a> {
     order_id: &'a str,
     username: Option<&'a str>,
-    /// The id drawn for an order that came through a merchants' HTTP protocol; gRPC orders have none.
+    /// The id drawn for an order of an app with a protocol that names it; other orders have none.
     ordersn: Option<&'a str>,
     expected_amount: String,
     expected_amount_decimal: String,
@@ -65,6 +67,19 @@ pub fn render(event: &Event) -> Vec<u8> {
         Event::Deposit(event) => body(event.kind.word(), event.timestamp, Data::of(event)),
         Event::Order(event) => body(event.kind.word(), event.timestamp, OrderNews::of(event)),
     }
+}
+
+/// What a test says (protocols.md A.1). The order of these fields is the order of the keys.
+#[derive(Serialize)]
+struct TestData<'a> {
+    event_id: &'a str,
+    version: u32,
+    app_id: &'a str,
+}
+
+/// The body of a test of `app`'s endpoint (protocols.md A.1, `endpoint.test`): no money, no deposit.
+pub fn render_test(event: &EventId, app: &AppId, timestamp: Timestamp) -> Vec<u8> {
+    body(TEST, timestamp, TestData { event_id: event.as_str(), version: 0, app_id: app.as_str() })
 }
 
 fn body<T: Serialize>(kind: &'static str, timestamp: Timestamp, data: T) -> Vec<u8> {
@@ -111,6 +126,7 @@ impl<'a> Data<'a> {
         let family = event.family;
         let reason = match event.kind {
             EventKind::Reversed => Reason::Reversed,
+            EventKind::Detected => Reason::Pending,
             EventKind::Confirmed | EventKind::Unmatched => deposit.reason,
         };
         Self {
@@ -147,7 +163,7 @@ impl<'a> OrderData<'a> {
         Self {
             order_id: order.id.as_str(),
             username: order.username.as_deref(),
-            ordersn: None,
+            ordersn: order.serial.as_deref(),
             expected_amount: order.expected.to_string(),
             expected_amount_decimal: order.expected.decimal(token.decimals),
         }

@@ -36,9 +36,10 @@ pub enum Wish {
 }
 
 impl Schedule {
-    /// Milliseconds from the end of failed attempt `number` to the next one; `None` when that was the last.
-    pub fn pause_ms(&self, event: &EventId, number: AttemptNo, wish: Wish) -> Option<u64> {
-        let scheduled = *self.delays_ms.get(usize::try_from(number.0).ok()?)?;
+    /// Milliseconds from the end of the failed attempt `number`, the `tries`th of this schedule, to the next one; `None`
+    /// when that was the last.
+    pub fn pause_ms(&self, event: &EventId, tries: u32, number: AttemptNo, wish: Wish) -> Option<u64> {
+        let scheduled = *self.delays_ms.get(usize::try_from(tries).ok()?)?;
         let draw = draw(event, number);
         let span = self.jitter_permille;
         Some(match wish {

@@ -112,6 +112,28 @@ impl TokenAmount {
         format!("{whole}.{fraction}")
     }
 
+    /// Decimal text without needless zeros: `800`, `0.5`.
+    pub fn short_decimal(self, decimals: Decimals) -> String {
+        let text = self.decimal(decimals);
+        if decimals.get() == 0 {
+            return text;
+        }
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
+    /// The integer CrossingPay writes (protocols.md 0): floor(base units * 10^4 / 10^decimals), as digits.
+    ///
+    /// Text, because tokens with fewer than four decimals can have more of them than 256 bits hold.
+    pub fn ten_thousandths(self, decimals: Decimals) -> String {
+        const PLACES: u8 = 4;
+        if let Some(fewer) = decimals.get().checked_sub(PLACES) {
+            // 10^73 at most, which 256 bits hold.
+            return (self.0 / U256::exp10(usize::from(fewer))).to_string();
+        }
+        let zeros = if self.is_zero() { 0 } else { usize::from(PLACES - decimals.get()) };
+        self.0.to_string().chars().chain(iter::repeat_n('0', zeros)).collect()
+    }
+
     /// 32 bytes, most significant first.
     pub fn to_bytes(self) -> [u8; 32] {
         let mut bytes = [0; 32];
@@ -161,6 +183,26 @@ mod tests {
             assert_eq!(amount.decimal(decimals(places)), text);
             assert_eq!(TokenAmount::parse_decimal(text, decimals(places)), Ok(amount));
             assert_eq!(TokenAmount::from_bytes(&amount.to_bytes()), amount);
+        }
+    }
+
+    #[test]
+    fn published_conversions_are_met() {
+        let file: serde_json::Value = serde_json::from_str(include_str!("../../tests/golden/vectors.json")).unwrap();
+        let all = file["amounts"].as_array().unwrap();
+        assert_eq!(all.len(), 17);
+        for vector in all {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let places = decimals(u8::try_from(vector["decimals"].as_u64().unwrap()).unwrap());
+            let amount = TokenAmount::parse_base_units(text("base_units")).unwrap();
+            assert_eq!(amount.decimal(places), text("decimal_text"));
+            assert_eq!(amount.ten_thousandths(places), text("crossingpay_x10000"));
+        }
+        assert_eq!(TokenAmount::MAX.ten_thousandths(decimals(0)), format!("{MAX}0000"), "more than 256 bits");
+        assert_eq!(TokenAmount::MAX.ten_thousandths(decimals(77)), "11579");
+        assert_eq!(TokenAmount::ZERO.ten_thousandths(decimals(0)), "0");
+        for (base, places, text) in [(800_000_000, 6, "800"), (500_000, 6, "0.5"), (0, 6, "0"), (100, 0, "100")] {
+            assert_eq!(TokenAmount::of(base).short_decimal(decimals(places)), text);
         }
     }
 

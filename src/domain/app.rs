@@ -2,10 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
-
-use super::{AmountPolicy, Millis};
+use super::{AmountPolicy, LiveKey, Millis, Protocol, StoredKey};
 
 /// Longest app id, in bytes.
 pub const APP_ID_BYTES_MAX: usize = 64;
@@ -129,51 +126,23 @@ impl fmt::Debug for NotifyUrl {
     }
 }
 
-/// How an app is told.
+/// Which news an app is told beside credits and reversals, which nobody can switch off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    /// Standard Webhooks 1.0.0.
-    StandardWebhooks,
+pub struct News {
+    /// `deposit.detected`; while it is off these events are not made.
+    pub detected: bool,
+    /// `deposit.unmatched`; while it is off these events are in the feed and not sent. So for those below.
+    pub unmatched: bool,
+    /// `order.expired`.
+    pub expired: bool,
+    /// `order.cancelled`.
+    pub cancelled: bool,
 }
 
-/// A key notifications are signed with: 24 to 64 bytes. Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SigningKey(Zeroizing<Vec<u8>>);
-
-/// Shortest and longest signing key, in bytes (Standard Webhooks 1.0.0).
-pub const SIGNING_KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
-
-impl SigningKey {
-    /// `None` unless the length is within [`SIGNING_KEY_BYTES`].
-    pub fn new(bytes: Vec<u8>) -> Option<Self> {
-        let bytes = Zeroizing::new(bytes);
-        SIGNING_KEY_BYTES.contains(&bytes.len()).then_some(Self(bytes))
+impl Default for News {
+    fn default() -> Self {
+        Self { detected: false, unmatched: true, expired: true, cancelled: true }
     }
-
-    /// The key itself, for signing and storing.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Eight hex digits to tell keys apart without showing them.
-    pub fn fingerprint(&self) -> String {
-        hex::encode(&Sha256::digest(&*self.0)[..4])
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({})", self.fingerprint())
-    }
-}
-
-/// A signing key and how long it lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveKey {
-    /// The key.
-    pub key: SigningKey,
-    /// When it stops signing; `None` for the current one.
-    pub until: Option<Millis>,
 }
 
 /// A merchant integration.
@@ -183,6 +152,8 @@ pub struct App {
     pub id: AppId,
     /// How it is told.
     pub protocol: Protocol,
+    /// What it is told beside money.
+    pub news: News,
     /// Where it is told, unless an order names its own URL.
     pub notify_url: NotifyUrl,
     /// Hosts an order's own notify URL may name; the default URL's host is always among them.
@@ -199,7 +170,7 @@ pub struct App {
 
 impl App {
     /// The keys that sign at `now`, newest first.
-    pub fn signing_keys(&self, now: Millis) -> impl Iterator<Item = &SigningKey> {
+    pub fn live_keys(&self, now: Millis) -> impl Iterator<Item = &StoredKey> {
         self.keys.iter().filter(move |live| live.until.is_none_or(|until| now < until)).map(|live| &live.key)
     }
 }

@@ -28,11 +28,17 @@ pub enum Action {
     NetworkRescan,
     NetworkResume,
     Import,
+    DeliveryResend,
+    DeliveryRecover,
+    DeliveryClose,
+    EndpointPark,
+    EndpointResume,
+    EndpointTest,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::AppCreate,
         Self::AppUpdate,
         Self::AppRotate,
@@ -46,6 +52,12 @@ impl Action {
         Self::NetworkRescan,
         Self::NetworkResume,
         Self::Import,
+        Self::DeliveryResend,
+        Self::DeliveryRecover,
+        Self::DeliveryClose,
+        Self::EndpointPark,
+        Self::EndpointResume,
+        Self::EndpointTest,
     ];
 
     /// The word used in exports and in the hash.
@@ -64,6 +76,12 @@ impl Action {
             Self::NetworkRescan => "network.rescan",
             Self::NetworkResume => "network.resume",
             Self::Import => "import",
+            Self::DeliveryResend => "delivery.resend",
+            Self::DeliveryRecover => "delivery.recover",
+            Self::DeliveryClose => "delivery.close",
+            Self::EndpointPark => "endpoint.park",
+            Self::EndpointResume => "endpoint.resume",
+            Self::EndpointTest => "endpoint.test",
         }
     }
 

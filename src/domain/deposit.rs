@@ -60,12 +60,16 @@ impl DepositId {
     }
 }
 
-/// Lower-case unpadded base32 (RFC 4648) of the first 20 bytes of SHA-256: 32 characters.
+/// [`base32`] of the first 20 bytes of SHA-256: 32 characters.
 pub(super) fn short_digest(text: &str) -> String {
+    base32(&Sha256::digest(text.as_bytes())[..20])
+}
+
+/// Lower-case unpadded base32 (RFC 4648) of whole groups of five bytes.
+pub(super) fn base32(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let digest = Sha256::digest(text.as_bytes());
-    let mut letters = String::with_capacity(32);
-    for five in digest[..20].chunks_exact(5) {
+    let mut letters = String::with_capacity(bytes.len() / 5 * 8);
+    for five in bytes.chunks_exact(5) {
         let bits = five.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
         for place in (0..8).rev() {
             letters.push(char::from(LETTERS[usize::from((bits >> (place * 5)).to_le_bytes()[0] & 31)]));

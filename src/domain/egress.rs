@@ -3,6 +3,8 @@
 //! Pure. The same judgement is made when a URL is registered and again, on every resolved address, when it is dialled.
 
 mod cidr;
+mod embedded;
+mod proxy;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -10,6 +12,7 @@ mod url;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use self::cidr::{Cidr, CidrError};
+pub use self::proxy::{EgressProxy, ProxyError};
 pub use self::url::{UrlRefusal, check_url, host_of};
 
 /// The port of https, the only one a receiver may use unless an operator adds others.
@@ -154,11 +157,17 @@ impl EgressPolicy {
     /// # Errors
     /// [`Denial`] says what the address is. Metadata comes before `deny`, `deny` before `allow`, `allow` before the table.
     pub fn judge(&self, address: IpAddr) -> Result<(), Denial> {
-        let judged = self.canonical(address);
-        if is_metadata(judged) {
+        let judged = self.meant(address);
+        // An `allow` that opens a tunnel's or a translator's block must not open what is shut behind it.
+        let inside: Vec<IpAddr> = match address {
+            IpAddr::V4(_) => Vec::new(),
+            IpAddr::V6(v6) => embedded::embedded(v6).map(IpAddr::V4).collect(),
+        };
+        let mut every = [judged, address].into_iter().chain(inside);
+        if every.clone().any(is_metadata) {
             return Err(Denial::Metadata);
         }
-        if self.deny.iter().any(|net| net.contains(judged) || net.contains(address)) {
+        if every.any(|address| self.deny.iter().any(|net| net.contains(address))) {
             return Err(Denial::Operator);
         }
         if self.allow.iter().any(|net| net.contains(judged)) {
@@ -172,7 +181,7 @@ impl EgressPolicy {
     }
 
     /// The address that is really meant: IPv4 inside `::ffff:0:0/96`, and inside NAT64's prefix where that is in use.
-    fn canonical(&self, address: IpAddr) -> IpAddr {
+    pub fn meant(&self, address: IpAddr) -> IpAddr {
         let IpAddr::V6(v6) = address else { return address };
         if let Some(v4) = v6.to_ipv4_mapped() {
             return IpAddr::V4(v4);

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{AppId, BlockRef, Deposit, Family, NetworkId, Order, OrderId, Timestamp, Token, deposit::short_digest};
+use super::{
+    AppId, BlockRef, Deposit, Family, NetworkId, Order, OrderId, Timestamp, Token,
+    deposit::{base32, short_digest},
+};
 
 /// 0: news that moves no money. 1, 3, 5…: a credit. 2, 4, 6…: the credit before it taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -24,6 +27,9 @@ impl EventVersion {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(String);
 
+/// The `type` of a test's payload.
+pub const TEST: &str = "endpoint.test";
+
 /// Longest event id, in bytes; ids are letters, digits, `_` and `-`.
 pub const EVENT_ID_BYTES_MAX: usize = 64;
 
@@ -38,6 +44,16 @@ impl EventId {
         Self(format!("ord_{}_{}", short_digest(&format!("{app}\n{order}")), kind.reason()))
     }
 
+    /// The id of `deposit.detected`.
+    pub fn detected(deposit: &str) -> Self {
+        Self(format!("{deposit}_detected"))
+    }
+
+    /// The id of a test, from 20 bytes drawn for it.
+    pub fn test(drawn: &[u8; 20]) -> Self {
+        Self(format!("test_{}", base32(drawn)))
+    }
+
     /// The id of `deposit.unmatched`.
     pub fn unmatched(deposit: &str) -> Self {
         Self(format!("{deposit}_unmatched"))
@@ -50,11 +66,15 @@ impl EventId {
             let kinds = [OrderEventKind::Expired, OrderEventKind::Cancelled];
             return kinds.into_iter().find(|kind| kind.reason() == end).map(OrderEventKind::word);
         }
+        if first == "test" {
+            return Some(TEST);
+        }
         if !first.starts_with("dep_") {
             return None;
         }
         match (end, end.parse()) {
             ("unmatched", _) => Some(EventKind::Unmatched.word()),
+            ("detected", _) => Some(EventKind::Detected.word()),
             (_, Ok(0)) | (_, Err(_)) => None,
             (_, Ok(version)) if EventVersion(version).is_credit() => Some(EventKind::Confirmed.word()),
             (_, Ok(_)) => Some(EventKind::Reversed.word()),
@@ -89,6 +109,8 @@ impl fmt::Debug for EventId {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
+    /// First seen in a block, below its depth: no money yet.
+    Detected,
     /// Credited: add the amount.
     Confirmed,
     /// A credited log left the chain: take the amount back.
@@ -101,6 +123,7 @@ impl EventKind {
     /// The `type` of the payload.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Detected => "deposit.detected",
             Self::Confirmed => "deposit.confirmed",
             Self::Reversed => "deposit.reversed",
             Self::Unmatched => "deposit.unmatched",
@@ -227,7 +250,8 @@ mod tests {
             (EventId::money(&dep, EventVersion(0)), None),
             (EventId::parse("ord_x_1").unwrap(), None),
             (EventId::parse("dep_x_expired").unwrap(), None),
-            (EventId::parse("test_1").unwrap(), None),
+            (EventId::test(&[7; 20]), Some("endpoint.test")),
+            (EventId::detected(&dep), Some("deposit.detected")),
             (EventId::parse("nothing").unwrap(), None),
         ] {
             assert_eq!(id.told(), told, "{id}");

@@ -14,6 +14,8 @@ pub struct NetworkSpec {
     pub id: NetworkId,
     /// Which adapter reads it.
     pub family: Family,
+    /// How Udun numbers its main coin (SLIP-44): 195 TRX, 60 ETH; `None`: Udun does not know the network.
+    pub main_coin: Option<u32>,
     /// The allow-listed tokens, by contract.
     pub tokens: BTreeMap<Address, Token>,
     /// When a deposit is credited.

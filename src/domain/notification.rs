@@ -1,43 +1,15 @@
 //! What waits to be told, and what came of telling it.
 
-use std::fmt;
+use std::net::IpAddr;
 
-use sha2::{Digest, Sha256};
-
-use super::{AppId, EventId, Millis, NotifyUrl, Protocol};
+use super::{AppId, EndpointId, EventId, Millis, NotifyUrl, Protocol};
 
 /// Longest body, in bytes: rows of the store stay under 4 KiB.
 pub const BODY_BYTES_MAX: usize = 2560;
+/// Attempts of one event that are kept: the last ones.
+pub const ATTEMPTS_KEPT: u32 = 20;
 /// Longest kept excerpt of a receiver's answer, in bytes.
 pub const EXCERPT_BYTES_MAX: usize = 1024;
-
-/// One app's receiver: a lane of its own, so that one slow receiver delays only himself. A receiver is scheme, host and
-/// port: an order's own path or query (`/paid?order=17`) does not make another one, or a slow shop with a thousand
-/// orders would hold a thousand lanes and all attempts under way.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EndpointId(pub [u8; 8]);
-
-impl EndpointId {
-    /// The lane of `app` and the receiver in `url`.
-    pub fn of(app: &AppId, url: &NotifyUrl) -> Self {
-        let digest = Sha256::new().chain_update(app.as_str()).chain_update([0]).chain_update(url.receiver()).finalize();
-        let mut id = [0; 8];
-        id.copy_from_slice(&digest[..8]);
-        Self(id)
-    }
-}
-
-impl fmt::Display for EndpointId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for EndpointId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// The place of an event among all events of a store, from 1, without gaps, in the order of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -61,6 +33,102 @@ pub enum NotificationState {
     Delivered(Millis),
     /// Out of attempts; kept until a person decides.
     DeadLetter(Millis),
+    /// Acknowledged before, and to be sent once more because a person asked; whatever comes of it, it stays delivered.
+    Resend {
+        /// When it was acknowledged.
+        delivered: Millis,
+        /// When it is due.
+        due: Millis,
+    },
+    /// In the feed only, and nobody needs to know.
+    Silent(Silence),
+    /// Money that the app's protocol has no words for, or whose words would be wrong: in the feed, and a person has to
+    /// tell the merchant. Since this time.
+    Untold(Millis),
+    /// A person has dealt with it by other means, or it was a test that is over.
+    Closed(Millis),
+}
+
+/// Why an event is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Silence {
+    /// The app has switched this kind of news off.
+    SwitchedOff,
+    /// News that the app's protocol has no words for.
+    NoWords,
+    /// A credit taken back before anybody acknowledged it, or the taking back of one.
+    Withdrawn,
+    /// A credit that came back after it had been acknowledged, with the same amount.
+    ToldBefore,
+    /// Less than the protocol's smallest unit.
+    Dust,
+}
+
+impl Silence {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::SwitchedOff, Self::NoWords, Self::Withdrawn, Self::ToldBefore, Self::Dust];
+
+    /// The word used in answers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SwitchedOff => "switched_off",
+            Self::NoWords => "no_words",
+            Self::Withdrawn => "withdrawn",
+            Self::ToldBefore => "told_before",
+            Self::Dust => "dust",
+        }
+    }
+}
+
+impl NotificationState {
+    /// The word used in answers and filters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Due(_) => "due",
+            Self::Delivered(_) => "delivered",
+            Self::DeadLetter(_) => "dead_letter",
+            Self::Resend { .. } => "resend",
+            Self::Silent(_) => "silent",
+            Self::Untold(_) => "untold",
+            Self::Closed(_) => "closed",
+        }
+    }
+}
+
+/// What makes an attempt happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Trigger {
+    /// The protocol's schedule.
+    #[default]
+    Schedule,
+    /// A person asked for this event.
+    Manual,
+    /// A person asked for a range of events.
+    Recover,
+    /// A test.
+    Test,
+}
+
+impl Trigger {
+    /// The word used in answers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+            Self::Recover => "recover",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// What a Udun callback names a deposit by; fixed in the commit of the fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trade {
+    /// The network's main coin, as SLIP-44 and Udun number it.
+    pub main_coin: u32,
+    /// 19 digits, unique in the store.
+    pub id: u64,
 }
 
 /// One event for one endpoint: a row of the outbox, with the bytes that are signed and sent.
@@ -82,6 +150,12 @@ pub struct Notification {
     pub created: Millis,
     /// Attempts made so far.
     pub attempts: AttemptNo,
+    /// Attempts since its schedule began, or began again; those that found the receiver gone do not count.
+    pub tries: u32,
+    /// What the next attempt is made for.
+    pub trigger: Trigger,
+    /// How Udun names the deposit; `None` elsewhere.
+    pub trade: Option<Trade>,
     /// Where it stands.
     pub state: NotificationState,
     /// The event that must be settled first.
@@ -99,14 +173,32 @@ impl Notification {
     /// When it is due, if it is.
     pub fn due(&self) -> Option<Millis> {
         match self.state {
-            NotificationState::Due(at) => Some(at),
-            NotificationState::Waiting | NotificationState::Delivered(_) | NotificationState::DeadLetter(_) => None,
+            NotificationState::Due(at) | NotificationState::Resend { due: at, .. } => Some(at),
+            NotificationState::Waiting
+            | NotificationState::Delivered(_)
+            | NotificationState::DeadLetter(_)
+            | NotificationState::Silent(_)
+            | NotificationState::Untold(_)
+            | NotificationState::Closed(_) => None,
         }
     }
 
-    /// Whether nothing more will be sent unless a person asks.
+    /// Whether the next version of the deposit need not wait for it any longer.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state, NotificationState::Delivered(_) | NotificationState::DeadLetter(_))
+        !matches!(self.state, NotificationState::Waiting | NotificationState::Due(_))
+    }
+
+    /// When a receiver acknowledged it, if one did.
+    pub fn acknowledged(&self) -> Option<Millis> {
+        match self.state {
+            NotificationState::Delivered(at) | NotificationState::Resend { delivered: at, .. } => Some(at),
+            NotificationState::Waiting
+            | NotificationState::Due(_)
+            | NotificationState::DeadLetter(_)
+            | NotificationState::Silent(_)
+            | NotificationState::Untold(_)
+            | NotificationState::Closed(_) => None,
+        }
     }
 }
 
@@ -118,6 +210,37 @@ impl AttemptNo {
     /// The next attempt.
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+/// Why no answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unreached {
+    /// The name has no address, or its look-up failed.
+    Dns,
+    /// Nobody accepts connections there.
+    Connect,
+    /// No encrypted connection: certificate, name, version.
+    Tls,
+    /// Nothing, or not all of it, within the deadline.
+    TimedOut,
+    /// The connection ended before the answer did, or what came is not HTTP.
+    Broken,
+    /// The request could not be made.
+    Request,
+}
+
+impl Unreached {
+    /// The word used in metrics and answers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::TimedOut => "timed_out",
+            Self::Broken => "broken",
+            Self::Request => "request",
+        }
     }
 }
 
@@ -135,8 +258,8 @@ pub enum Outcome {
         /// Whether the status asks for at least a minute.
         slow_down: bool,
     },
-    /// No answer: DNS, connect, TLS, timeout, broken body.
-    Unreachable,
+    /// No answer, or a broken one.
+    Unreachable(Unreached),
     /// The egress guard did not let us go there.
     Blocked,
 }
@@ -148,7 +271,7 @@ impl Outcome {
             Self::Accepted => "accepted",
             Self::Gone => "gone",
             Self::Refused { .. } => "refused",
-            Self::Unreachable => "unreachable",
+            Self::Unreachable(_) => "unreachable",
             Self::Blocked => "blocked",
         }
     }
@@ -161,6 +284,10 @@ pub struct Attempt {
     pub event: EventId,
     /// Which attempt, from 1.
     pub number: AttemptNo,
+    /// What made it happen.
+    pub trigger: Trigger,
+    /// Who answered, or was asked, as an address; absent where nobody was.
+    pub peer: Option<IpAddr>,
     /// When it began.
     pub started: Millis,
     /// How long it took, in milliseconds.
@@ -182,25 +309,8 @@ pub enum Verdict {
     Delivered,
     /// Not yet: again at this time.
     RetryAt(Millis),
-    /// Out of attempts, or the receiver is gone.
+    /// Out of attempts.
     DeadLetter,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lane_is_an_app_and_a_receiver_whatever_the_path() {
-        let lane =
-            |app: &str, url: &str| EndpointId::of(&app.parse().unwrap(), &NotifyUrl::checked(url.to_owned()).unwrap());
-        let shop = lane("shop", "https://shop.example/paid");
-        for same in ["https://shop.example/", "https://shop.example/paid?order=17", "https://shop.example/a/b//c"] {
-            assert_eq!(lane("shop", same), shop, "{same}");
-        }
-        for other in ["https://shop.example:8443/paid", "http://shop.example/paid", "https://b.shop.example/paid"] {
-            assert_ne!(lane("shop", other), shop, "{other}");
-        }
-        assert_ne!(lane("other", "https://shop.example/paid"), shop);
-    }
+    /// The receiver is gone for good: its endpoint is parked and the row is held, as if it had not been tried.
+    Park,
 }

@@ -175,6 +175,11 @@ pub struct Order {
     pub expected: TokenAmount,
     /// Told here instead of the app's URL.
     pub notify_url: Option<NotifyUrl>,
+    /// USDTCNPAY: told here what went wrong; `None`: as `notify_url`.
+    pub fail_url: Option<NotifyUrl>,
+    /// The id drawn for it at registration (`ordersn`, `chargeNo`): `cz-` and a version 4 UUID. Only orders of apps with
+    /// a protocol that names it have one.
+    pub serial: Option<String>,
     /// What becomes of another amount; fixed when the order was registered.
     pub amount_policy: AmountPolicy,
     /// The same as it was asked for; `None`: the app's.
@@ -198,7 +203,9 @@ impl Order {
         let lines = |order: &Self| -> Vec<_> {
             order.lines.iter().map(|line| (line.network.clone(), line.token, line.since)).collect()
         };
-        let rules = |order: &Self| (order.own_amount_policy, order.expiry.map(|expiry| expiry.at));
+        // Not the serial: it is drawn anew for every request.
+        let rules =
+            |order: &Self| (order.own_amount_policy, order.expiry.map(|expiry| expiry.at), order.fail_url.clone());
         (&self.app, &self.id, &self.user_mark, &self.username, self.address, self.expected, &self.notify_url)
             == (
                 &other.app,

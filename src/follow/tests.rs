@@ -122,6 +122,7 @@ fn spec() -> NetworkSpec {
     let (symbol, decimals) = ("USDT".to_owned(), Decimals::new(6).unwrap());
     let token = Token { contract: TOKEN, symbol, decimals, minimum: TokenAmount::of(1) };
     NetworkSpec {
+        main_coin: None,
         id: "tron-test".parse().unwrap(),
         family: Family::Tron,
         tokens: BTreeMap::from([(TOKEN, token)]),

@@ -1,8 +1,12 @@
 //! One POST: the guard, one deadline, a small cap on what is read back.
 
+mod connect;
+mod failure;
+mod words;
+
 use std::{
-    error::Error,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -13,40 +17,38 @@ use reqwest::{
 use tokio::time::timeout_at;
 use url::{Host, Url};
 
+use self::connect::{HEADER_BYTES_MAX, Ways};
 use super::{
     NotifyError, NotifySettings,
-    resolve::{Denied, GuardedResolver, LookupFailed, NoAddress, judge},
+    resolve::{ASKED, LookUp, SystemLookUp, judge},
 };
 use crate::{
-    delivery::{
-        TIMED_OUT,
-        protocol::{self, Answer},
-    },
+    delivery::protocol::{self, Answer, Nonce},
     domain::{
         App, Attempt, EgressPolicy, Millis, Notification, Outcome, SigningKey, clock,
         egress::{check_url, host_of},
-        notification::EXCERPT_BYTES_MAX,
+        notification::Unreached,
     },
+    vault::Vault,
 };
 
 /// Most bytes of an answer's body that are read.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// Idle connections are closed after this.
-const POOL_IDLE: Duration = Duration::from_secs(30);
-/// Longest detail kept, in characters.
-const DETAIL_CHARS_MAX: usize = 200;
 
 /// Posts notifications. Made once; cheap to share.
 #[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    ways: Ways,
     policy: EgressPolicy,
+    connect: Duration,
     deadline: Duration,
+    vault: Arc<Vault>,
 }
 
 /// What one POST came to, before it is put on record.
 struct Came {
     status: Option<u16>,
+    peer: Option<IpAddr>,
     outcome: Outcome,
     detail: String,
     excerpt: String,
@@ -54,7 +56,23 @@ struct Came {
 
 impl Came {
     fn nowhere(outcome: Outcome, detail: String) -> Self {
-        Self { status: None, outcome, detail, excerpt: String::new() }
+        Self { status: None, peer: None, outcome, detail, excerpt: String::new() }
+    }
+
+    /// The metric's word for how it came to that: the class of the status, or why there was none.
+    fn reason(&self) -> &'static str {
+        match (&self.outcome, self.status) {
+            (Outcome::Unreachable(why), _) => why.word(),
+            (_, Some(status)) => match status / 100 {
+                1 => "1xx",
+                2 => "2xx",
+                3 => "3xx",
+                4 => "4xx",
+                5 => "5xx",
+                _ => "other",
+            },
+            (outcome, None) => outcome.word(),
+        }
     }
 
     /// The guard said no, by a word for the metric and a sentence for people.
@@ -65,26 +83,33 @@ impl Came {
 }
 
 impl Client {
-    /// A client that follows no redirect, reads no proxy variable, keeps no cookie and decompresses nothing.
+    /// A client that follows no redirect, reads no proxy variable, keeps no cookie and decompresses nothing. What it may
+    /// reach stays as it is for its life: an idle connection never outlives the policy that let it be made.
     ///
     /// # Errors
-    /// [`NotifyError::Client`] when TLS cannot be set up; the process' TLS provider must be installed before.
-    pub fn new(settings: &NotifySettings) -> Result<Self, NotifyError> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .no_gzip()
-            .referer(false)
-            .https_only(!settings.egress.allow_insecure_loopback)
-            .tls_version_min(reqwest::tls::Version::TLS_1_2)
-            .dns_resolver(GuardedResolver::new(settings.egress.clone()))
-            .connect_timeout(settings.connect)
-            .pool_idle_timeout(POOL_IDLE)
-            .user_agent(concat!("depositd/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(NotifyError::Client)?;
-        Ok(Self { http, policy: settings.egress.clone(), deadline: settings.deadline })
+    /// [`NotifyError::Client`] when TLS cannot be set up: no roots on this host, an extra root that is none. The process'
+    /// TLS provider must be installed before.
+    pub fn new(settings: &NotifySettings, vault: Arc<Vault>) -> Result<Self, NotifyError> {
+        Self::with_look_up(settings, vault, Arc::new(SystemLookUp::default()))
+    }
+
+    /// As [`Client::new`], with names looked up by `look_up`.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_look_up(
+        settings: &NotifySettings,
+        vault: Arc<Vault>,
+        look_up: Arc<dyn LookUp>,
+    ) -> Result<Self, NotifyError> {
+        let ways = Ways::new(settings, look_up)?;
+        Ok(Self {
+            ways,
+            policy: settings.egress.clone(),
+            connect: settings.connect,
+            deadline: settings.deadline,
+            vault,
+        })
     }
 
     /// One attempt, numbered after the notification's last one, signed with the keys `app` has now. Ends within the
@@ -97,13 +122,17 @@ impl Client {
             None => Came::blocked("no_app", "the app does not exist"),
         };
         let took = begun.elapsed();
-        let word = protocol::word(notification.protocol);
-        metrics::counter!("depositd_delivery_attempts_total", "protocol" => word, "outcome" => came.outcome.word())
-            .increment(1);
+        let (protocol, outcome, reason) = (notification.protocol.word(), came.outcome.word(), came.reason());
+        metrics::counter!(
+            "depositd_delivery_attempts_total", "protocol" => protocol, "outcome" => outcome, "reason" => reason
+        )
+        .increment(1);
         metrics::histogram!("depositd_delivery_duration_seconds").record(took);
         Attempt {
             event: notification.id.clone(),
             number: notification.attempts.next(),
+            trigger: notification.trigger,
+            peer: came.peer,
             started,
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             status: came.status,
@@ -115,7 +144,7 @@ impl Client {
 
     async fn exchange(&self, notification: &Notification, app: &App, started: Millis) -> Came {
         let deadline = tokio::time::Instant::now() + self.deadline;
-        // Judged again at each attempt: the app's hosts and the policy may have changed since registration.
+        // Judged again at each attempt: the app's hosts may have changed since registration, and where a name leads.
         let mut hosts = app.notify_hosts.clone();
         hosts.extend(host_of(app.notify_url.as_str()));
         let url = match check_url(&self.policy, notification.url.as_str(), &hosts) {
@@ -125,42 +154,141 @@ impl Client {
         let Ok(url) = Url::parse(url.as_str()) else {
             return Came::blocked("form", "not a URL");
         };
+        let literal = literal(&url);
         // No resolver is asked about a literal, so nobody else would see that it is an address of this host.
-        if let Some(denial) = literal(&url).and_then(|address| judge(&self.policy, address).err()) {
+        if let Some(denial) = literal.and_then(|address| judge(&self.policy, address).err()) {
             return Came::blocked(denial.word(), &format!("the host is {denial}"));
         }
-        let Some(headers) = signed_headers(notification, app, started) else {
-            return Came::blocked("no_key", "the app has no live signing key");
+        let keys = self.keys(app, started);
+        let (headers, body) = match signed(notification, &keys, started) {
+            Ok(signed) => signed,
+            Err(came) => return came,
         };
-        let request = self.http.post(url).headers(headers).body(notification.body.clone());
-        match timeout_at(deadline, request.send()).await {
-            Ok(Ok(response)) => self.read(notification, response, deadline).await,
-            Ok(Err(error)) => failed(&error),
-            Err(_) => Came::nowhere(Outcome::Unreachable, format!("{TIMED_OUT}: no answer within the deadline")),
+        if let Some(blocked) = self.judged_for_the_proxy(&url, deadline).await {
+            return blocked;
         }
+        let asked = Arc::new(OnceLock::new());
+        let asked_at_once = self.ways.way.as_ref().map_or(literal, |way| way.address());
+        if let Some(address) = asked_at_once {
+            let _ = asked.set(address);
+        }
+        let is_tls = url.scheme() == "https" && self.ways.way.is_none();
+        let request = self.ways.http.post(url).headers(headers).body(body);
+        let came = match timeout_at(deadline, ASKED.scope(Arc::clone(&asked), request.send())).await {
+            Ok(Ok(response)) => self.read(notification, response, deadline, &keys).await,
+            Ok(Err(error)) => failure::failed(&error, is_tls),
+            Err(_) => {
+                Came::nowhere(Outcome::Unreachable(Unreached::TimedOut), "no answer within the deadline".to_owned())
+            }
+        };
+        Came { peer: came.peer.or_else(|| asked.get().copied()), ..came }
+    }
+
+    /// With a proxy nobody dials what is judged here, so a name is judged before: any denied address blocks, for the proxy
+    /// may pick that one. A name that does not resolve here, in the time for connecting, is left to the proxy.
+    async fn judged_for_the_proxy(&self, url: &Url, deadline: tokio::time::Instant) -> Option<Came> {
+        self.ways.way.as_ref()?;
+        let Some(Host::Domain(name)) = url.host() else { return None };
+        let until = deadline.min(tokio::time::Instant::now() + self.connect);
+        let judged = timeout_at(until, self.ways.guard.judged(name)).await.ok()?.ok()?;
+        let denial = judged.denied?;
+        Some(Came::blocked(denial.word(), &format!("the name leads to {denial}")))
+    }
+
+    /// The app's live keys, newest first; one that does not open is logged and left out.
+    fn keys(&self, app: &App, at: Millis) -> Vec<SigningKey> {
+        app.live_keys(at)
+            .filter_map(|key| {
+                let opened = self.vault.open(&app.id, key);
+                opened.inspect_err(|error| tracing::error!(%error, "a notification cannot be signed")).ok()
+            })
+            .collect()
     }
 
     /// Turns an answer into an outcome. The address it came from is judged once more: had the connector dialled another
     /// one than the resolver let through, nobody would know otherwise.
-    async fn read(&self, notification: &Notification, response: Response, deadline: tokio::time::Instant) -> Came {
-        match response.remote_addr().map(|peer| judge(&self.policy, peer.ip())) {
-            Some(Ok(())) => (),
-            Some(Err(denial)) => return Came::blocked(denial.word(), &format!("the answer came from {denial}")),
-            None => return Came::blocked("peer_unknown", "the answer came from an unknown address"),
+    async fn read(
+        &self,
+        notification: &Notification,
+        response: Response,
+        deadline: tokio::time::Instant,
+        keys: &[SigningKey],
+    ) -> Came {
+        let peer = response.remote_addr();
+        if let Some(blocked) = self.stranger(peer) {
+            return Came { peer: peer.map(|peer| peer.ip()), ..blocked };
         }
+        let peer = peer.map(|peer| peer.ip());
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        if header_bytes(response.headers()) > HEADER_BYTES_MAX as usize {
+            let detail = format!("broken: status {status}; headers longer than 16 KiB");
+            let came = Came::nowhere(Outcome::Unreachable(Unreached::Broken), detail);
+            return Came { peer, status: Some(status), ..came };
+        }
+        let retry_after = retry_after(response.headers());
         let (body, cut) = read_body(response, deadline).await;
         let answer =
             Answer { status, retry_after: retry_after.as_deref(), body: cut.is_none().then_some(body.as_slice()) };
-        let outcome = protocol::outcome(notification.protocol, &answer, clock::now().seconds());
+        // Half a body under a protocol that reads it is no answer: such a receiver is slow or broken, it refused nothing.
+        let unread =
+            cut.and_then(Cut::unreached).filter(|_| protocol::is_judged_by_body(notification.protocol, status));
+        let outcome = match unread {
+            Some(why) => Outcome::Unreachable(why),
+            None => protocol::outcome(notification.protocol, &answer, clock::now().seconds()),
+        };
         let detail = match (&outcome, cut) {
             (Outcome::Accepted, None) => String::new(),
             (_, None) => format!("status {status}"),
-            (_, Some(cut)) => format!("status {status}; body {cut}"),
+            (_, Some(cut)) => format!("status {status}; body {}", cut.words()),
         };
-        Came { status: Some(status), outcome, detail, excerpt: excerpt(&body) }
+        Came { status: Some(status), peer, outcome, detail, excerpt: words::excerpt(&body, keys) }
     }
+
+    /// An answer that came from where it must not.
+    fn stranger(&self, peer: Option<SocketAddr>) -> Option<Came> {
+        let Some(peer) = peer else {
+            return Some(Came::blocked("peer_unknown", "the answer came from an unknown address"));
+        };
+        if let Some(way) = &self.ways.way {
+            let is_proxy = way.is_proxy(peer);
+            return (!is_proxy).then(|| Came::blocked("not_the_proxy", "the answer did not come from the proxy"));
+        }
+        let denial = judge(&self.policy, peer.ip()).err()?;
+        Some(Came::blocked(denial.word(), &format!("the answer came from {denial}")))
+    }
+}
+
+/// Headers and body of one attempt, signed. Nothing is sent unsigned.
+fn signed(notification: &Notification, keys: &[SigningKey], at: Millis) -> Result<(HeaderMap, Vec<u8>), Came> {
+    if keys.is_empty() {
+        return Err(Came::blocked("no_key", "the app has no live signing key"));
+    }
+    let unmade = |why: &str| Came::nowhere(Outcome::Unreachable(Unreached::Request), format!("request: {why}"));
+    let mut drawn = [0; 6];
+    getrandom::fill(&mut drawn).map_err(|_| unmade("no random bytes can be had"))?;
+    let keys: Vec<&SigningKey> = keys.iter().collect();
+    let request = protocol::request(notification, at, Nonce::of(drawn), &keys)
+        .ok_or_else(|| unmade("the protocol has no words for this event"))?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
+    for (name, value) in request.headers {
+        // Ids and base64 hold no control character; one that did must not become a second header.
+        let value = HeaderValue::from_str(&value).map_err(|_| unmade("a header would hold control characters"))?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok((headers, request.body))
+}
+
+/// Bytes of all names and values.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len())).sum()
+}
+
+/// The receiver's wish, if it has exactly one: of several nobody knows which was meant.
+fn retry_after(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(RETRY_AFTER).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then(|| value.to_owned())
 }
 
 /// The address a URL names instead of a host.
@@ -172,22 +300,35 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
-/// Content type, identity and signature of one attempt; `None` without a live key. A receiver tells keys apart by
-/// trying, so each live key signs.
-fn signed_headers(notification: &Notification, app: &App, at: Millis) -> Option<HeaderMap> {
-    let keys: Vec<&SigningKey> = app.signing_keys(at).collect();
-    let signed = protocol::headers(notification.protocol, &notification.id, at.seconds(), &notification.body, &keys)?;
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(protocol::content_type(notification.protocol)));
-    for (name, value) in signed {
-        // Ids and base64 hold no control character; one that did must not become a second header.
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    TooLong,
+    BrokenOff,
+    Late,
+}
+
+impl Cut {
+    fn words(self) -> &'static str {
+        match self {
+            Self::TooLong => "longer than 16 KiB",
+            Self::BrokenOff => "broken off",
+            Self::Late => "not finished within the deadline",
+        }
     }
-    Some(headers)
+
+    /// What that says of the receiver; one that says too much has answered.
+    fn unreached(self) -> Option<Unreached> {
+        match self {
+            Self::TooLong => None,
+            Self::BrokenOff => Some(Unreached::Broken),
+            Self::Late => Some(Unreached::TimedOut),
+        }
+    }
 }
 
 /// Reads the body up to [`ANSWER_BYTES_MAX`] and the deadline; beside it, why it was not read to its end.
-async fn read_body(mut response: Response, deadline: tokio::time::Instant) -> (Vec<u8>, Option<&'static str>) {
+async fn read_body(mut response: Response, deadline: tokio::time::Instant) -> (Vec<u8>, Option<Cut>) {
     let mut body = Vec::new();
     loop {
         match timeout_at(deadline, response.chunk()).await {
@@ -196,69 +337,16 @@ async fn read_body(mut response: Response, deadline: tokio::time::Instant) -> (V
                 let room = ANSWER_BYTES_MAX.saturating_sub(body.len());
                 body.extend_from_slice(&chunk[..room.min(chunk.len())]);
                 if chunk.len() > room {
-                    return (body, Some("longer than 16 KiB"));
+                    return (body, Some(Cut::TooLong));
                 }
             }
-            Ok(Err(_)) => return (body, Some("broken off")),
-            Err(_) => return (body, Some("not finished within the deadline")),
+            Ok(Err(_)) => return (body, Some(Cut::BrokenOff)),
+            Err(_) => return (body, Some(Cut::Late)),
         }
     }
-}
-
-/// No answer at all: by what the innermost cause says. URLs and header values never get into the text.
-fn failed(error: &reqwest::Error) -> Came {
-    if let Some(Denied(denial)) = cause::<Denied>(error) {
-        return Came::blocked(denial.word(), &format!("the name leads to {denial}"));
-    }
-    let mut innermost = error.source();
-    while let Some(source) = innermost.and_then(Error::source) {
-        innermost = Some(source);
-    }
-    // reqwest's own text names the URL; what lies below it does not.
-    let what = innermost.map_or_else(|| "the request could not be made".to_owned(), ToString::to_string);
-    let kind = if error.is_timeout() {
-        TIMED_OUT
-    } else if cause::<LookupFailed>(error).is_some() || cause::<NoAddress>(error).is_some() {
-        "dns"
-    } else if cause::<rustls::Error>(error).is_some() {
-        "tls"
-    } else if error.is_connect() {
-        "connect"
-    } else {
-        "request"
-    };
-    Came::nowhere(Outcome::Unreachable, escaped(&format!("{kind}: {what}")).chars().take(DETAIL_CHARS_MAX).collect())
-}
-
-/// The first error of type `T` in the chain below `error`. An `io::Error` hides the one it carries from `source`, so
-/// it is opened.
-fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        let carried = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-        if let Some(found) = carried.and_then(|carried| cause::<T>(carried)) {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
-}
-
-/// The beginning of a body as it may be stored and shown.
-fn excerpt(body: &[u8]) -> String {
-    let text = escaped(&String::from_utf8_lossy(&body[..body.len().min(EXCERPT_BYTES_MAX)]));
-    let end = (0..=text.len().min(EXCERPT_BYTES_MAX)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text[..end].to_owned()
-}
-
-/// Control characters as `\n`, `\u{1b}`: nobody's terminal is written to.
-fn escaped(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use self::tests::vault;

@@ -5,30 +5,39 @@
 
 pub mod client;
 pub mod lane;
+pub mod outbox;
 mod resolve;
 mod run;
 
 use std::time::Duration;
 
 pub use client::Client;
+pub use lane::LaneRules;
+pub use resolve::{LookUp, SystemLookUp};
 pub use run::Notifier;
 
-use crate::{domain::EgressPolicy, store::StoreError};
+pub use crate::delivery::{breaker::BreakerRules, pace::PaceRules};
+use crate::{
+    domain::{EgressPolicy, EgressProxy},
+    store::StoreError,
+};
 
 /// How notifications are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifySettings {
     /// Where they may go.
     pub egress: EgressPolicy,
+    /// The proxy that is asked to CONNECT; `None`: receivers are dialled from here.
+    pub proxy: Option<EgressProxy>,
+    /// Root certificates beside the system's, as DER.
+    pub roots: Vec<Vec<u8>>,
     /// From the look-up of the name to the last byte read of the answer.
     pub deadline: Duration,
     /// The part of it that look-up, connect and TLS may take.
     pub connect: Duration,
-    /// POSTs on their way at once, over all endpoints; at least 1.
-    pub in_flight_max: usize,
-    /// POSTs on their way at once to one endpoint; at least 1.
-    pub lane_in_flight_max: usize,
-    /// How long the outbox may go unread when no bell rings.
+    /// How many at once, how fast, and when an endpoint is left alone.
+    pub lanes: LaneRules,
+    /// How often all lanes are walked through, for what nobody rang for.
     pub poll: Duration,
     /// How long POSTs on their way are waited for at the end.
     pub grace: Duration,
@@ -38,11 +47,17 @@ impl Default for NotifySettings {
     fn default() -> Self {
         Self {
             egress: EgressPolicy::default(),
+            proxy: None,
+            roots: Vec::new(),
             deadline: Duration::from_secs(15),
             connect: Duration::from_secs(5),
-            in_flight_max: 256,
-            lane_in_flight_max: 8,
-            poll: Duration::from_secs(1),
+            lanes: LaneRules {
+                in_flight_max: 256,
+                width_max: 8,
+                breaker: BreakerRules::default(),
+                pace: PaceRules::default(),
+            },
+            poll: Duration::from_secs(10),
             grace: Duration::from_secs(20),
         }
     }

@@ -21,14 +21,7 @@ impl Reader {
         after: EventPlace,
         limit: usize,
     ) -> Result<Vec<Notification>, StoreError> {
-        let (all, last) = match app {
-            None => (Key::table(Table::Feed), Key::feed(after)),
-            Some(app) => (Key::feed_of(app), Key::feed_by_app(app, after)),
-        };
-        self.0.read(|engine| {
-            let places = keys(engine, above(&all, Some(last)), limit)?;
-            places.iter().map(|place| event_at(engine, place)).collect()
-        })
+        self.0.read(|engine| events(engine, app, after, limit))
     }
 
     /// The place of the newest event; 0 before the first. Found by halving: the feed is read forwards only.
@@ -84,6 +77,21 @@ impl Reader {
             Ok(found)
         })
     }
+}
+
+/// See [`Reader::events`].
+fn events(
+    engine: &dyn Engine,
+    app: Option<&AppId>,
+    after: EventPlace,
+    limit: usize,
+) -> Result<Vec<Notification>, StoreError> {
+    let (all, last) = match app {
+        None => (Key::table(Table::Feed), Key::feed(after)),
+        Some(app) => (Key::feed_of(app), Key::feed_by_app(app, after)),
+    };
+    let places = keys(engine, above(&all, Some(last)), limit)?;
+    places.iter().map(|place| event_at(engine, place)).collect()
 }
 
 fn owned(engine: &dyn Engine, holding: Holding) -> Result<Watched, StoreError> {

@@ -1,6 +1,6 @@
 //! Rows waiting to be committed together, lying over the committed ones.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     ROW_BYTES_MAX,
@@ -56,6 +56,11 @@ impl Group {
         self.0.get(key.as_bytes()).map(|entry| entry.after.as_deref())
     }
 
+    /// Keys of a range that the group sets.
+    pub(super) fn set_in(&self, range: Range<Vec<u8>>) -> impl Iterator<Item = &Vec<u8>> {
+        self.0.range(range).filter(|(_, entry)| entry.after.is_some()).map(|(key, _)| key)
+    }
+
     /// Rows that will differ, indexes included.
     pub(super) fn len(&self) -> usize {
         self.changed().count()
@@ -97,12 +102,15 @@ impl Scratch<'_> {
             Change::Deposit(deposit) => self.put(&Row::Deposit(deposit.clone())),
             Change::Notification(notification) => self.put(&Row::Notification(notification.clone())),
             Change::Attempt(attempt) => self.put(&Row::Attempt(attempt.clone())),
+            Change::Endpoint(endpoint) => self.put(&Row::Endpoint(endpoint.clone())),
+            Change::Trade(number, deposit) => self.put(&Row::Trade(*number, deposit.clone())),
             Change::Cursor(network, cursor) => self.put(&Row::Cursor(network.clone(), *cursor)),
             Change::Header(network, header) => self.put(&Row::Header(network.clone(), *header)),
             Change::Override(set) => self.put(&Row::Override(set.clone())),
             Change::Scan(scan) => self.put(&Row::Scan(scan.clone())),
             Change::Audit(record) => self.put(&Row::Audit(record.clone())),
             // None of these has index rows.
+            Change::DropAttempt(event, number) => self.set(Key::attempt(event, *number), None),
             Change::DropHolding(network, address) => self.set(Key::holding(network, *address), None),
             Change::DropOverride(network, scope) => self.set(Key::policy(network, scope), None),
             Change::DropScan(network, target) => self.set(Key::scan(network, *target), None),
@@ -118,11 +126,12 @@ impl Scratch<'_> {
             Some(old) => indexes_of(&decode(&key, &old)?),
             None => Vec::new(),
         };
+        // Index rows that stay as they are cost nothing: most of a row's changes leave most of them alone.
         let has = indexes_of(row);
-        for (index, _) in had.into_iter().filter(|old| !has.contains(old)) {
-            self.set(index, None)?;
+        for (index, _) in had.iter().filter(|old| !has.contains(old)) {
+            self.set(index.clone(), None)?;
         }
-        for (index, value) in has {
+        for (index, value) in has.into_iter().filter(|new| !had.contains(new)) {
             self.set(index, Some(value))?;
         }
         self.set(key, Some(value))

@@ -18,6 +18,8 @@ pub(super) fn indexes_of(row: &Row) -> Vec<(Key, Vec<u8>)> {
         | Row::Attempt(_)
         | Row::Override(_)
         | Row::Scan(_)
+        | Row::Endpoint(_)
+        | Row::Trade(..)
         | Row::Audit(_) => Vec::new(),
         Row::Order(order) => indexes_of_order(order),
         Row::Deposit(deposit) => indexes_of_deposit(deposit),
@@ -43,9 +45,15 @@ fn indexes_of_deposit(deposit: &Deposit) -> Vec<(Key, Vec<u8>)> {
 
 fn indexes_of_notification(notification: &Notification) -> Vec<(Key, Vec<u8>)> {
     let waits = match notification.state {
-        NotificationState::Due(at) => Some(Key::due(notification.endpoint(), at, &notification.id)),
+        NotificationState::Due(at) | NotificationState::Resend { due: at, .. } => {
+            Some(Key::due(notification.endpoint(), at, &notification.id))
+        }
         NotificationState::DeadLetter(since) => Some(Key::dead_letter(since, &notification.id)),
-        NotificationState::Waiting | NotificationState::Delivered(_) => None,
+        NotificationState::Untold(since) => Some(Key::untold(since, &notification.id)),
+        NotificationState::Waiting
+        | NotificationState::Delivered(_)
+        | NotificationState::Silent(_)
+        | NotificationState::Closed(_) => None,
     };
     let waits = waits.map(|key| (key, codec::empty()));
     let place = Some(notification.place).filter(|place| *place != EventPlace::default());

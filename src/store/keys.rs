@@ -27,12 +27,15 @@
 //! | `53` | attempts | event`0` number₄ | attempt |
 //! | `54` | feed | place₈ | event |
 //! | `55` | feed by app | app`0` place₈ | event |
+//! | `56` | endpoints | endpoint₈ | endpoint |
+//! | `57` | untold | since ms₈ event`0` | |
+//! | `58` | Udun numbers | number₈ | deposit as printed |
 //! | `60` | audit | number₈ | record |
 //!
 //! ¹ A byte 0 for none, a byte 1 before the twenty.
 //!
 //! Every value is wrapped as `codec` says: a version byte, the body, a checksum. Tables without a value hold an empty
-//! body. `12`, `41`–`43`, `51`, `52`, `54` and `55` are indexes: `index` derives them from the rows and nothing else writes them.
+//! body. `12`, `41`–`43`, `51`, `52`, `54`, `55` and `57` are indexes: `index` derives them from the rows and nothing else writes them.
 
 mod table;
 
@@ -41,8 +44,8 @@ use std::ops::Range;
 pub(super) use self::table::Table;
 
 use crate::domain::{
-    Address, AppId, AttemptNo, DepositId, EventId, EventPlace, Height, Millis, NetworkId, OrderId, PolicyScope,
-    ScanTarget, Timestamp, TxHash, notification::EndpointId,
+    Address, AppId, AttemptNo, DepositId, EndpointId, EventId, EventPlace, Height, Millis, NetworkId, OrderId,
+    PolicyScope, ScanTarget, Timestamp, TxHash,
 };
 
 /// The bytes of a key, or of the beginning all keys of a range share.
@@ -223,6 +226,18 @@ impl Key {
 
     pub(super) fn dead_letter(since: Millis, event: &EventId) -> Self {
         Self::new(Table::DeadLetters).bytes(&since.0.to_be_bytes()).text(event.as_str())
+    }
+
+    pub(super) fn untold(since: Millis, event: &EventId) -> Self {
+        Self::new(Table::Untold).bytes(&since.0.to_be_bytes()).text(event.as_str())
+    }
+
+    pub(super) fn endpoint(endpoint: EndpointId) -> Self {
+        Self::new(Table::Endpoints).bytes(&endpoint.0)
+    }
+
+    pub(super) fn trade(number: u64) -> Self {
+        Self::new(Table::Trades).bytes(&number.to_be_bytes())
     }
 
     /// The beginning of an event's attempts.

@@ -120,7 +120,7 @@ impl Scan<'_> {
             Row::Override(set) => (self.row)(LoadedRow::Override(set)),
             Row::Audit(record) => (self.row)(LoadedRow::Audit(record)),
             Row::Notification(notification) => (self.row)(LoadedRow::Event(notification.place)),
-            Row::App(_) | Row::Order(_) | Row::Attempt(_) | Row::Scan(_) => {}
+            Row::App(_) | Row::Order(_) | Row::Attempt(_) | Row::Endpoint(_) | Row::Trade(..) | Row::Scan(_) => {}
         }
         Ok(())
     }

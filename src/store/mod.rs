@@ -25,6 +25,7 @@ mod open;
 mod read;
 mod read_audit;
 mod read_orders;
+mod read_told;
 mod seal;
 mod sweep;
 mod upgrade;
@@ -54,11 +55,12 @@ pub use self::{
     error::StoreError,
     open::is_opening,
     read::{DepositPosition, Reader},
+    read_told::{ToldPosition, Walk},
 };
 use crate::{
     domain::{
-        Address, App, AppId, AuditRecord, Cursor, Deposit, DepositId, EventId, EventPlace, Header, Holding, NetworkId,
-        Notification, Order, OrderId, PolicyOverride, Scan, ScanTarget, Timestamp,
+        Address, App, AppId, AuditRecord, Cursor, Deposit, DepositId, Endpoint, EndpointId, EventId, EventPlace,
+        Header, Holding, NetworkId, Notification, Order, OrderId, PolicyOverride, Scan, ScanTarget, Timestamp,
     },
     tracker::Changeset,
 };
@@ -255,6 +257,26 @@ impl Store {
     /// The row cannot be read: stop.
     pub fn notification(&self, id: &EventId) -> Result<Option<Notification>, StoreError> {
         self.row(&Key::notification(id))?.map(|row| expect_row!(row, Notification)).transpose()
+    }
+
+    /// See [`Store::app`].
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn endpoint(&self, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        self.row(&Key::endpoint(id))?.map(|row| expect_row!(row, Endpoint)).transpose()
+    }
+
+    /// The deposit, as printed, that Udun calls so. See [`Store::app`].
+    ///
+    /// # Errors
+    /// The row cannot be read: stop.
+    pub fn trade(&self, number: u64) -> Result<Option<String>, StoreError> {
+        match self.row(&Key::trade(number))? {
+            Some(Row::Trade(_, deposit)) => Ok(Some(deposit)),
+            Some(other) => Err(StoreError::damaged(format!("{} where a Udun number belongs", other.name()))),
+            None => Ok(None),
+        }
     }
 
     /// See [`Store::app`].

@@ -15,8 +15,8 @@ use super::{
     keys::{Key, Table},
 };
 use crate::domain::{
-    Address, App, AppId, Attempt, Cursor, Deposit, EventId, Holding, Millis, NetworkId, Notification, Order, OrderId,
-    Timestamp, notification::EndpointId,
+    Address, App, AppId, Attempt, Cursor, Deposit, EndpointId, EventId, Holding, Millis, NetworkId, Notification,
+    Order, OrderId, Timestamp,
 };
 
 /// Reads durable rows. Waits while a commit is on its way to disk, so nothing is seen that could still vanish.
@@ -166,6 +166,12 @@ impl Reader {
         due.iter().map(|key| due_key(key).map(|(_, _, event)| event)).collect()
     }
 
+    /// Events of a lane that have a due time, past or to come, earliest first; at most `limit`.
+    pub fn upcoming(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<(Millis, EventId)>, StoreError> {
+        let found = self.0.read(|engine| keys(engine, Key::lane(endpoint).range(), limit))?;
+        found.iter().map(|key| due_key(key).map(|(_, at, event)| (at, event))).collect()
+    }
+
     /// Rows by kind, as of the last commit: `apps`, `orders`, `holdings`, `deposits`, `notifications`, `due`,
     /// `dead_letters`… Kinds without rows are there with 0.
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
@@ -236,7 +242,7 @@ fn collect(
 }
 
 /// Lane, due time and event of a due row.
-fn due_key(key: &[u8]) -> Result<(EndpointId, Millis, EventId), StoreError> {
+pub(super) fn due_key(key: &[u8]) -> Result<(EndpointId, Millis, EventId), StoreError> {
     let parts = || {
         let (_tag, rest) = key.split_first()?;
         let (lane, rest) = rest.split_first_chunk()?;

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The schema this program writes; it refuses newer ones and upgrades older ones.
-pub(super) const SCHEMA: u16 = 2;
+pub(super) const SCHEMA: u16 = 3;
 /// The first schema there was.
 pub(super) const FIRST_SCHEMA: u16 = 1;
 

@@ -1,13 +1,15 @@
-//! From schema 1 to schema 2, in place, while the store is opened.
+//! From schema 1 or 2 to schema 3, in place, while the store is opened.
 //!
-//! What schema 2 adds is derived from what is there: a row by order for each deposit that names one, and for each event
-//! its place among all of them, by time of creation and then by name. Bodies of version 1 stay until their row changes
-//! for another reason; only notifications are written anew, because they hold their place.
+//! What schema 2 added to schema 1 is derived from what is there: a row by order for each deposit that names one, and for
+//! each event its place among all of them, by time of creation and then by name. Schema 3 added nothing that could be
+//! derived: its new tables begin empty. Bodies of older versions stay until their row changes for another reason; only
+//! notifications of schema 1 are written anew, because they hold their place.
 //!
 //! The store has been checked in full by the rules of its own schema before anything is written. The first commit puts
-//! the new schema into the first row, so that every older program refuses the store from then on, and adds the row `02`,
-//! which says how far the upgrade has come. Each batch moves that row on in its own commit and the last one removes it:
-//! whatever interrupts the upgrade, the next open checks what is there against that row and goes on.
+//! the new schema into the first row, so that every older program refuses the store from then on; coming from schema 2
+//! that is all. From schema 1 it also adds the row `02`, which says how far the upgrade has come. Each batch moves that
+//! row on in its own commit and the last one removes it: whatever interrupts the upgrade, the next open checks what is
+//! there against that row and goes on, also where a program of schema 2 was interrupted.
 
 use std::ops::ControlFlow;
 
@@ -26,14 +28,25 @@ use crate::{
     tracker::{Change, Changeset},
 };
 
+/// The schema in which deposits have rows by order, and events places.
+const PLACES_SCHEMA: u16 = 2;
 /// Deposits in one commit: an index row each, and the upgrade's own rows.
 const DEPOSITS_MAX: usize = 190;
 /// Events in one commit: the notification and two rows of the feed each.
 const EVENTS_MAX: usize = 60;
 
-/// How far the upgrade has come.
+/// What has to be done before a store can be worked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Upgrade {
+pub(super) enum Upgrade {
+    /// From schema 1: rows are missing, and so many are there.
+    Fill(Progress),
+    /// From schema 2: the number of the schema is all that differs.
+    Renumber,
+}
+
+/// How far the filling has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
     /// Deposits whose key is below this have their row by order.
     below: Vec<u8>,
     /// Events that have their place.
@@ -46,19 +59,29 @@ impl Upgrade {
     /// # Errors
     /// The store cannot be read, or the row is damaged.
     pub(super) fn pending(engine: &dyn Engine, meta: &Meta) -> Result<Option<Self>, StoreError> {
-        if meta.schema < SCHEMA {
-            return Ok(Some(Self { below: Key::table(Table::Deposits).into_bytes(), placed: 0 }));
+        if meta.schema < PLACES_SCHEMA {
+            let below = Key::table(Table::Deposits).into_bytes();
+            return Ok(Some(Self::Fill(Progress { below, placed: 0 })));
         }
-        let value = engine.get(Key::upgrade().as_bytes())?;
-        let read = value.map(|value| Self::decode(&value));
-        read.transpose().map_err(|error| StoreError::damaged(format!("the row of its upgrade: {error}")))
+        match engine.get(Key::upgrade().as_bytes())? {
+            Some(value) => match Progress::decode(&value) {
+                Ok(progress) => Ok(Some(Self::Fill(progress))),
+                Err(error) => Err(StoreError::damaged(format!("the row of its upgrade: {error}"))),
+            },
+            None => Ok((meta.schema < SCHEMA).then_some(Self::Renumber)),
+        }
     }
 
     /// Whether index rows of the row at `key` are in `table` already.
     pub(super) fn has_index(&self, table: Table, key: &[u8]) -> bool {
-        table != Table::DepositsByOrder || key < self.below.as_slice()
+        match self {
+            Self::Fill(progress) => table != Table::DepositsByOrder || key < progress.below.as_slice(),
+            Self::Renumber => true,
+        }
     }
+}
 
+impl Progress {
     fn encode(&self) -> Vec<u8> {
         codec::wrap(|to| {
             to.bytes(&self.below);
@@ -81,14 +104,25 @@ pub(super) type Marker<'a> = &'a mut dyn FnMut(&Meta, &Seal) -> Result<(), Engin
 pub(super) fn run(
     engine: &dyn Engine,
     (meta, seal): (Meta, Seal),
-    state: Upgrade,
+    upgrade: Upgrade,
     mark: Marker<'_>,
 ) -> Result<(Meta, Seal), StoreError> {
-    let mut work = Work { engine, mark, meta, seal, state, group: Group::default() };
-    work.begin()?;
-    work.deposits()?;
-    work.events()?;
-    work.finish()?;
+    let mut work = Work { engine, mark, meta, seal, group: Group::default() };
+    let is_begun = work.begin()?;
+    match upgrade {
+        Upgrade::Renumber => work.write()?,
+        Upgrade::Fill(mut progress) => {
+            if !is_begun {
+                work.commit(&progress)?;
+            }
+            work.deposits(&mut progress)?;
+            work.events(&mut progress)?;
+            work.group.set(engine, Key::upgrade(), None)?;
+            work.write()?;
+            tracing::info!(events = progress.placed, "every event has its place in the feed");
+        }
+    }
+    tracing::info!(schema = SCHEMA, "the store is upgraded; it is checked once more");
     Ok((work.meta, work.seal))
 }
 
@@ -100,41 +134,41 @@ struct Work<'a> {
     mark: Marker<'a>,
     meta: Meta,
     seal: Seal,
-    state: Upgrade,
     group: Group,
 }
 
 impl Work<'_> {
-    fn begin(&mut self) -> Result<(), StoreError> {
+    /// Puts the new schema into the first row, with the next commit; `true` if it is there already.
+    fn begin(&mut self) -> Result<bool, StoreError> {
         if self.meta.schema == SCHEMA {
             tracing::info!(schema = SCHEMA, "the upgrade of the store was interrupted and goes on");
-            return Ok(());
+            return Ok(true);
         }
         let from = self.meta.schema;
         tracing::info!(from, to = SCHEMA, "the store is being upgraded: older versions refuse it from now on");
         self.meta.schema = SCHEMA;
         self.group.set(self.engine, Key::meta(), Some(self.meta.encode()))?;
-        self.commit()
+        Ok(false)
     }
 
     /// Gives deposits their row by order, in the order of their keys.
-    fn deposits(&mut self) -> Result<(), StoreError> {
+    fn deposits(&mut self, progress: &mut Progress) -> Result<(), StoreError> {
         let end = Key::table(Table::Deposits).end();
-        while self.state.below < end {
-            let (rows, below) = self.next_deposits(&end)?;
+        while progress.below < end {
+            let (rows, below) = self.next_deposits(&progress.below, &end)?;
             for (key, value) in rows {
                 self.group.set(self.engine, key, Some(value))?;
             }
-            self.state.below = below;
-            self.commit()?;
+            progress.below = below;
+            self.commit(progress)?;
         }
         Ok(())
     }
 
     /// The next rows by order, and the key all deposits below which then have theirs.
-    fn next_deposits(&self, end: &[u8]) -> Result<(Vec<IndexRow>, Vec<u8>), StoreError> {
+    fn next_deposits(&self, from: &[u8], end: &[u8]) -> Result<(Vec<IndexRow>, Vec<u8>), StoreError> {
         let (mut rows, mut below, mut fault) = (Vec::new(), end.to_vec(), None);
-        self.engine.scan(self.state.below.clone()..end.to_vec(), &mut |key, value| {
+        self.engine.scan(from.to_vec()..end.to_vec(), &mut |key, value| {
             match decode_bytes(key, value) {
                 Ok(row) => rows.extend(
                     indexes_of(&row)
@@ -154,7 +188,7 @@ impl Work<'_> {
     }
 
     /// Gives events their places, in the order in which they were made.
-    fn events(&mut self) -> Result<(), StoreError> {
+    fn events(&mut self, progress: &mut Progress) -> Result<(), StoreError> {
         let events = self.without_place()?;
         let total = events.len();
         for (done, batch) in (0..).step_by(EVENTS_MAX).zip(events.chunks(EVENTS_MAX)) {
@@ -167,12 +201,11 @@ impl Work<'_> {
                 let Some(Row::Notification(notification)) = read::get(self.engine, &key)? else {
                     return Err(StoreError::damaged(format!("notification {event} is gone")));
                 };
-                self.state.placed = self.state.placed.saturating_add(1);
-                changes
-                    .push(Change::Notification(Notification { place: EventPlace(self.state.placed), ..notification }));
+                progress.placed = progress.placed.saturating_add(1);
+                changes.push(Change::Notification(Notification { place: EventPlace(progress.placed), ..notification }));
             }
             self.group.stage(self.engine, &Changeset { changes, events: Vec::new() })?;
-            self.commit()?;
+            self.commit(progress)?;
         }
         Ok(())
     }
@@ -198,16 +231,9 @@ impl Work<'_> {
         fault.map_or(Ok(events), Err)
     }
 
-    fn finish(&mut self) -> Result<(), StoreError> {
-        self.group.set(self.engine, Key::upgrade(), None)?;
-        self.write()?;
-        tracing::info!(schema = SCHEMA, events = self.state.placed, "the store is upgraded; it is checked once more");
-        Ok(())
-    }
-
     /// The batch, and how far it takes the upgrade.
-    fn commit(&mut self) -> Result<(), StoreError> {
-        self.group.set(self.engine, Key::upgrade(), Some(self.state.encode()))?;
+    fn commit(&mut self, progress: &Progress) -> Result<(), StoreError> {
+        self.group.set(self.engine, Key::upgrade(), Some(progress.encode()))?;
         self.write()
     }
 

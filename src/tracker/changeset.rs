@@ -1,8 +1,8 @@
 //! What a plan wants to change, as rows. Thinking ends here; committing begins here.
 
 use crate::domain::{
-    Address, App, Attempt, AuditRecord, Cursor, Deposit, Event, Header, Height, Holding, NetworkId, Notification,
-    Order, PolicyOverride, PolicyScope, Scan, ScanTarget,
+    Address, App, Attempt, AttemptNo, AuditRecord, Cursor, Deposit, Endpoint, Event, EventId, Header, Height, Holding,
+    NetworkId, Notification, Order, PolicyOverride, PolicyScope, Scan, ScanTarget,
 };
 
 /// One row to write or remove.
@@ -20,6 +20,12 @@ pub enum Change {
     Notification(Notification),
     /// An attempt; never changed afterwards.
     Attempt(Attempt),
+    /// An attempt that is older than those that are kept.
+    DropAttempt(EventId, AttemptNo),
+    /// An endpoint, new or changed.
+    Endpoint(Endpoint),
+    /// A Udun number and the deposit (as printed) it names, for ever.
+    Trade(u64, String),
     /// A network's progress.
     Cursor(NetworkId, Cursor),
     /// A header that entered the window, replacing any at its height.

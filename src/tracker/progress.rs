@@ -7,8 +7,15 @@ use super::{
 };
 use crate::domain::{
     Block, BlockBatch, BlockRef, Cursor, Deposit, DepositEvent, DepositState, EventId, EventKind, Header, Height,
-    Holding, Order, Reason, Timestamp, Transfer,
+    Holding, Order, OrderState, Reason, Standing, Timestamp, Transfer,
 };
+
+/// A deposit as it was detected, with the open order it is meant for.
+#[derive(Debug)]
+pub(super) struct Seen {
+    deposit: Deposit,
+    order: Option<Order>,
+}
 
 impl Tracker {
     /// Begins a network: `headers` are linked, lowest first; the last one becomes the cursor.
@@ -72,12 +79,13 @@ impl Tracker {
 
         self.orphan_above(base.height, top.time, &mut draft)?;
         let mut peak = cursor.peak;
+        let mut seen = Vec::new();
         let floor = self.floor_under(top.at.height);
         for block in blocks {
             if block.header.at.height >= floor {
                 draft.put(Change::Header(self.spec.id.clone(), block.header));
             }
-            self.detect_in(block, peak, &mut draft)?;
+            seen.extend(self.detect_in(block, peak, &mut draft)?);
             peak = peak.max(block.header.at.height);
         }
         for header in self.window.below(floor) {
@@ -85,6 +93,7 @@ impl Tracker {
         }
         let finalized = self.final_block(cursor, finalized, base, blocks);
         let moved = Cursor { tip: top.at, tip_time: top.time, peak, finalized, ..cursor };
+        self.tell_of_seen(&seen, &moved, &mut draft)?;
         self.expire(&overdue, &moved, blocks, &mut draft)?;
         self.settle_below(&moved, base.height, &mut draft);
         draft.put(Change::Cursor(self.spec.id.clone(), moved));
@@ -139,7 +148,9 @@ impl Tracker {
         Ok(())
     }
 
-    fn detect_in(&self, block: &Block, peak: Height, draft: &mut Draft) -> Result<(), PlanError> {
+    /// Detects what a block holds. Those that nothing was known of come back.
+    fn detect_in(&self, block: &Block, peak: Height, draft: &mut Draft) -> Result<Vec<Seen>, PlanError> {
+        let mut seen = Vec::new();
         for transfer in &block.transfers {
             let Some(holding) = draft.holding(&self.spec.id, transfer.to).cloned() else { continue };
             let id = crate::domain::DepositId::of(&self.spec.id, transfer);
@@ -152,12 +163,31 @@ impl Tracker {
                     prior.included_at
                 )));
             }
-            self.detect(block, transfer, &holding, prior.as_ref(), peak, draft);
+            let detected = self.detect(block, transfer, &holding, prior.as_ref(), peak, draft);
+            // A block that left brings back a deposit whose row stayed: it was told of when it was first seen.
+            seen.extend(detected.filter(|_| prior.is_none()));
+        }
+        Ok(seen)
+    }
+
+    /// Tells of deposits that were not known before and do not reach their depth in this very plan.
+    fn tell_of_seen(&self, seen: &[Seen], now: &Cursor, draft: &mut Draft) -> Result<(), PlanError> {
+        for Seen { deposit, order } in seen {
+            let finalized = now.finalized.map(|last| last.height);
+            let Some(standing) = Standing::of(deposit.included_at.height, now.tip.height, finalized) else { continue };
+            if self.spec.policy.is_met(self.need_of(deposit), standing) {
+                continue;
+            }
+            // Why nobody may be credited is said once that is certain.
+            let deposit = Deposit { reason: Reason::Pending, ..deposit.clone() };
+            let confirmations = standing.confirmations.get();
+            draft.tell(self.event(EventKind::Detected, &deposit, now.tip_time, confirmations, order.clone(), None)?);
         }
         Ok(())
     }
 
-    /// Takes note of one transfer that is not known. `peak`: no block up to here was the first to show it.
+    /// Takes note of one transfer that is not known. `peak`: no block up to here was the first to show it. `None`: its
+    /// token is not configured.
     pub(super) fn detect(
         &self,
         block: &Block,
@@ -166,8 +196,8 @@ impl Tracker {
         prior: Option<&Deposit>,
         peak: Height,
         draft: &mut Draft,
-    ) {
-        let Some(token) = self.token(transfer.token) else { return };
+    ) -> Option<Seen> {
+        let token = self.token(transfer.token)?;
         let mut deposit = matching::detect(&self.spec, block, transfer, holding, prior, peak);
         let orders = draft.orders_for(&deposit, holding);
         let claim = matching::claim(&deposit, token, holding, orders.as_ref());
@@ -175,7 +205,9 @@ impl Tracker {
         if let Claim::Nobody(reason, _) = claim {
             deposit.reason = reason;
         }
-        draft.put_deposit(deposit);
+        let order = claim.order().filter(|order| order.state == OrderState::Open).cloned();
+        draft.put_deposit(deposit.clone());
+        Some(Seen { deposit, order })
     }
 
     /// The lowest height that stays in the window when the tip is at `top`.
@@ -241,6 +273,7 @@ impl Tracker {
         let text = deposit.text();
         let (id, version) = match kind {
             EventKind::Confirmed | EventKind::Reversed => (EventId::money(&text, deposit.version), deposit.version),
+            EventKind::Detected => (EventId::detected(&text), crate::domain::EventVersion(0)),
             EventKind::Unmatched => (EventId::unmatched(&text), crate::domain::EventVersion(0)),
         };
         let token = self.token(deposit.id.token).cloned().ok_or_else(|| {

@@ -19,8 +19,8 @@ use expect_test::{Expect, expect};
 use super::{Change, Changeset, Known, Needs, PlanError, Tracker};
 use crate::domain::{
     Act, Address, AppId, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, Deposit, DepositId, Event,
-    Evidence, Family, Header, Height, LogOrdinal, Millis, Need, NetworkId, NetworkSpec, Order, OrderState, Policy,
-    Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash,
+    EventId, EventKind, Evidence, Family, Header, Height, LogOrdinal, Millis, Need, NetworkId, NetworkSpec, Order,
+    OrderState, Policy, Reason, Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash,
 };
 
 const TOKEN: Address = Address([0xee; 20]);
@@ -51,6 +51,7 @@ fn spec(threshold: Threshold, window_blocks: u32) -> NetworkSpec {
         minimum: TokenAmount::of(MINIMUM),
     };
     NetworkSpec {
+        main_coin: None,
         id: network(),
         family: Family::Evm,
         tokens: BTreeMap::from([(TOKEN, token)]),
@@ -183,6 +184,9 @@ impl World {
                 | Change::Audit(_)
                 | Change::Notification(_)
                 | Change::Attempt(_)
+                | Change::DropAttempt(..)
+                | Change::Endpoint(_)
+                | Change::Trade(..)
                 | Change::Cursor(..)
                 | Change::Header(..)
                 | Change::DropHeader(..) => {}
@@ -198,6 +202,14 @@ impl World {
                 }
             };
             let order = event.order.map_or_else(String::new, |order| format!(" for {}", order.id));
+            if event.kind == EventKind::Detected {
+                assert_eq!((event.version.0, event.deposit.reason), (0, Reason::Pending));
+                assert_eq!(event.id, EventId::detected(&event.deposit.text()));
+                let tx = name_of(BlockRef { height: Height(0), hash: BlockHash(event.deposit.id.tx.0) });
+                let (ordinal, confirmations) = (event.deposit.id.ordinal.0, event.confirmations);
+                writeln!(self.story, "    -> detected {tx}.{ordinal}{order}, {confirmations} conf").unwrap();
+                continue;
+            }
             let (kind, version, reason) = (event.kind.word(), event.version.0, event.deposit.reason.word());
             let confirmations = event.confirmations;
             writeln!(self.story, "    -> {kind} v{version} {reason}{order}, {confirmations} conf").unwrap();
@@ -348,6 +360,7 @@ fn check(script: &str, story: Expect) {
 
 mod again;
 mod catalogue;
+mod detected;
 mod ends;
 mod expiry;
 mod explain;

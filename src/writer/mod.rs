@@ -3,6 +3,7 @@
 //! The thread takes what is waiting as one group: plan and stage each command, commit once, then answer. An answer
 //! takes the proof of durability, so it cannot be given before.
 
+mod bell;
 mod core;
 mod fault;
 pub mod handle;
@@ -11,13 +12,14 @@ mod scans;
 #[cfg(test)]
 mod tests;
 
+pub use bell::Bell;
 pub use core::{Core, LoadError, Loading};
 pub use fault::Fault;
 pub use handle::{Applied, Command, Due, NewOrder, NewWatch, Refusal, Reply, Rotation, Settlement, WriterHandle};
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     domain::{Millis, clock},
@@ -34,7 +36,7 @@ type Answer = Box<dyn FnOnce(&Durable) + Send>;
 pub struct Writer {
     core: Core,
     commands: mpsc::Receiver<Command>,
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
     commits: Arc<watch::Sender<u64>>,
     renewals: Arc<watch::Sender<u64>>,
     answers: Vec<Answer>,
@@ -79,7 +81,10 @@ impl Writer {
             if self.core.take_renewed() {
                 self.renewals.send_modify(|count| *count = count.wrapping_add(1));
             }
-            self.bell.notify_one();
+            let touched = self.core.take_touched();
+            if !touched.is_empty() {
+                self.bell.ring(touched);
+            }
         }
         Ok(())
     }
@@ -109,6 +114,14 @@ impl Writer {
             }
             Command::ByHand { deposit, wish, act, reply } => owe(reply, core.by_hand(&deposit, &wish, &act))?,
             Command::Settle { settlement, reply } => owe(reply, core.settle(&settlement))?,
+            Command::Resend { event, act, reply } => owe(reply, core.resend(&event, &act))?,
+            Command::Recover { ask, act, reply } => owe(reply, core.recover(&ask, &act))?,
+            Command::CloseDelivery { event, act, reply } => owe(reply, core.close_delivery(&event, &act))?,
+            Command::ParkEndpoint { endpoint, act, reply } => owe(reply, core.park_endpoint(endpoint, &act))?,
+            Command::ResumeEndpoint { endpoint, act, reply } => owe(reply, core.resume_endpoint(endpoint, &act))?,
+            Command::RecordTest { row, attempt, ended, act, reply } => {
+                owe(reply, core.record_test(&row, &attempt, ended, &act))?
+            }
             Command::ChangePolicy { change, reply } => owe(reply, core.change_policy(&change))?,
             Command::Reload { specs, dry_run, act, reply } => owe(reply, core.reload(&specs, dry_run, &act))?,
             Command::Scans { network, len, reply } => owe(reply, core.scans(&network, len))?,

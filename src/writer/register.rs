@@ -1,13 +1,15 @@
 //! What registrations change: pure decisions over the rows they concern.
 
+pub(super) mod limits;
+
 use super::{
     handle::{NewOrder, NewWatch, Refusal, Rotation, first_covered},
     scans::is_older,
 };
 use crate::{
     domain::{
-        Address, App, BlockRef, Expiry, Holding, Millis, NetworkId, Order, OrderLine, OrderState, Timestamp, Watch,
-        app::{LiveKey, SIGNING_KEYS_MAX},
+        Address, App, BlockRef, Expiry, Holding, LiveKey, Millis, NetworkId, Order, OrderLine, OrderState, Timestamp,
+        Watch, app::SIGNING_KEYS_MAX,
     },
     tracker::{Change, Changeset},
 };
@@ -31,12 +33,17 @@ pub(super) struct Line<'a> {
 
 /// A new app, or the one that is there if it is the same.
 pub(super) fn create_app(app: App, known: Option<App>) -> Result<App, Refusal> {
-    let Some(known) = known else { return Ok(app) };
+    let Some(known) = known else { return limits::app(&app).map(|()| app) };
     let content = |app: &App| {
-        let key = app.keys.first().map(|live| live.key.clone());
-        (app.protocol, app.notify_url.clone(), app.notify_hosts.clone(), app.amount_policy, app.grace_s, key)
+        let rules = (app.protocol, app.news, app.amount_policy, app.grace_s);
+        (rules, app.notify_url.clone(), app.notify_hosts.clone())
     };
-    if content(&app) == content(&known) {
+    let has_same_key = match (app.keys.first(), known.keys.first()) {
+        (Some(new), Some(old)) => new.key.is_same(&old.key),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if has_same_key && content(&app) == content(&known) {
         Ok(known)
     } else {
         Err(Refusal::AlreadyExists { what: "app", name: app.id.to_string() })
@@ -46,7 +53,7 @@ pub(super) fn create_app(app: App, known: Option<App>) -> Result<App, Refusal> {
 /// The app with its new key first; the old one signs beside it for the overlap.
 pub(super) fn rotate(mut app: App, rotation: &Rotation, now: Millis) -> App {
     let until = now.plus(rotation.overlap_ms);
-    if app.keys.first().is_some_and(|live| live.key == rotation.key) {
+    if app.keys.first().is_some_and(|live| live.key.is_same(&rotation.key)) {
         // The same key again may still end the old one sooner: it may have leaked.
         for old in app.keys.iter_mut().skip(1) {
             old.until = old.until.map(|was| was.min(until));
@@ -77,6 +84,7 @@ pub(super) fn order(
             Err(Refusal::AlreadyExists { what: "order", name: new.id.to_string() })
         };
     }
+    limits::order(new, app.protocol)?;
     let passed = |line: &&Line<'_>| asked.expiry.is_some_and(|expiry| expiry.at <= line.tip_time);
     if let Some(line) = lines.iter().find(passed) {
         return Err(Refusal::ExpiryPassed { network: line.network.clone(), newest: line.tip_time });
@@ -114,6 +122,8 @@ fn asked(new: &NewOrder, app: &App, lines: &[Line<'_>], now: Millis) -> Order {
         expiry: new.expires.map(|at| Expiry { at, grace_s: app.grace_s }),
         expected: new.expected,
         notify_url: new.notify_url.clone(),
+        fail_url: new.fail_url.clone(),
+        serial: new.serial.clone().filter(|_| app.protocol.is_told_by_order()),
         created: now,
         state: OrderState::Open,
     }
@@ -136,6 +146,16 @@ pub(super) fn cancel(order: Order, holdings: Vec<Holding>, seen: bool) -> Result
     let cancelled = Order { state: OrderState::Cancelled, ..order };
     changes.push(Change::Order(cancelled.clone()));
     Ok(Plan { changes: Changeset { changes, events: Vec::new() }, answer: cancelled })
+}
+
+/// Refuses standing watches of apps that could not be told what they find.
+pub(super) fn may_watch(app: &App) -> Result<(), Refusal> {
+    if !app.protocol.is_told_by_order() {
+        return Ok(());
+    }
+    let (name, protocol) = (&app.id, app.protocol.word());
+    let text = format!("app {name} is told by {protocol}, and so by order only: register an order instead of a watch");
+    Err(Refusal::Precondition(text))
 }
 
 /// Standing watches; one that is there already keeps its first height, and may look further back from now on.

@@ -9,8 +9,8 @@ use super::*;
 use crate::{
     domain::{
         Act, Address, App, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, DepositId, Family, Header,
-        Height, LogOrdinal, NetworkId, NetworkSpec, NotifyUrl, Policy, Protocol, SigningKey, Threshold, Timestamp,
-        Token, TokenAmount, Transfer, TxHash, UserMark, app::LiveKey,
+        Height, LiveKey, LogOrdinal, NetworkId, NetworkSpec, NotifyUrl, Policy, Protocol, SigningKey, StoredKey,
+        Threshold, Timestamp, Token, TokenAmount, Transfer, TxHash, UserMark,
     },
     store::{MemoryEngine, Store},
 };
@@ -24,13 +24,14 @@ fn network() -> NetworkId {
 
 fn app() -> App {
     App {
+        news: Default::default(),
         amount_policy: crate::domain::AmountPolicy::AcceptActual,
         grace_s: 0,
         id: "shop".parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
         notify_hosts: Vec::new(),
-        keys: vec![LiveKey { key: SigningKey::new(vec![7; 32]).unwrap(), until: None }],
+        keys: vec![LiveKey { key: StoredKey::Clear(SigningKey::kept(vec![7; 32])), until: None }],
         created: Millis(0),
     }
 }
@@ -47,6 +48,7 @@ fn spec() -> NetworkSpec {
         minimum: TokenAmount::of(1),
     };
     NetworkSpec {
+        main_coin: None,
         id: network(),
         family: Family::Evm,
         tokens: BTreeMap::from([(TOKEN, token)]),
@@ -107,9 +109,9 @@ fn the_same_rotation_again_may_end_the_old_key_sooner_and_never_later() {
     let mut core = core();
     core.create_app(app(), &act()).unwrap();
     let rotate = |core: &mut Core, overlap_ms, now| {
-        let key = SigningKey::new(vec![8; 32]).unwrap();
+        let key = StoredKey::Clear(SigningKey::kept(vec![8; 32]));
         let rotated = core.rotate_secret(&Rotation { app: app().id, key, overlap_ms }, &act(), Millis(now)).unwrap();
-        rotated.signing_keys(Millis(now)).count()
+        rotated.live_keys(Millis(now)).count()
     };
     assert_eq!(rotate(&mut core, 1000, 0), 2);
     assert_eq!(rotate(&mut core, 90_000, 500), 2);

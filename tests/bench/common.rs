@@ -10,10 +10,11 @@ use std::{
 };
 
 use depositd::{
+    api::Postman,
     domain::{
-        Act, Address, App, AppId, BlockHash, BlockRef, Confirmations, Decimals, Family, Header, Height, Millis,
-        NetworkId, NetworkSpec, NotifyUrl, Policy, Protocol, SigningKey, Threshold, Timestamp, Token, TokenAmount,
-        app::LiveKey,
+        Act, Address, App, AppId, Attempt, BlockHash, BlockRef, Confirmations, Decimals, EventId, Family, Header,
+        Height, LiveKey, Millis, NetworkId, NetworkSpec, Notification, NotifyUrl, Policy, Protocol, SigningKey,
+        StoredKey, Threshold, Timestamp, Token, TokenAmount,
     },
     store::{Store, StoreOptions},
     writer::{Core, Loading},
@@ -59,6 +60,7 @@ pub fn spec() -> NetworkSpec {
         minimum: TokenAmount::ZERO,
     };
     NetworkSpec {
+        main_coin: None,
         id: network(),
         family: Family::Evm,
         tokens: [(TOKEN, token)].into(),
@@ -69,13 +71,14 @@ pub fn spec() -> NetworkSpec {
 
 pub fn app() -> App {
     App {
+        news: Default::default(),
         amount_policy: depositd::domain::AmountPolicy::AcceptActual,
         grace_s: 0,
         id: app_id(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).expect("a URL"),
         notify_hosts: Vec::new(),
-        keys: vec![LiveKey { key: SigningKey::new(vec![7; 32]).expect("a key"), until: None }],
+        keys: vec![LiveKey { key: StoredKey::Clear(SigningKey::kept(vec![7; 32])), until: None }],
         created: Millis(0),
     }
 }
@@ -162,4 +165,23 @@ impl Rng {
         bytes[16..].copy_from_slice(&self.next().to_le_bytes()[..4]);
         Address(bytes)
     }
+}
+
+/// Nobody posts.
+pub struct NoPost;
+
+impl Postman for NoPost {
+    fn test<'a>(
+        &'a self,
+        _: EventId,
+        _: &'a App,
+    ) -> futures::future::BoxFuture<'a, Option<(Notification, Attempt, Millis)>> {
+        Box::pin(async { None })
+    }
+}
+
+/// A master key that is nobody's.
+pub fn vault() -> std::sync::Arc<depositd::vault::Vault> {
+    let text = depositd::vault::Vault::draw().expect("random bytes");
+    std::sync::Arc::new(depositd::vault::Vault::new(&text, []).expect("a master key"))
 }

@@ -59,6 +59,9 @@ impl Daemon {
                 NotifyUrl::checked(url.to_owned()).ok_or_else(|| ("url".to_owned(), "no URL".to_owned()))
             }),
             desk: Arc::new(NobodyToAsk),
+            postman: Arc::new(common::NoPost),
+            vault: common::vault(),
+            lanes: Default::default(),
             recheck: Arc::new(NobodyToAsk),
             tokens: Vec::new(),
         };

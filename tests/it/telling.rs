@@ -79,21 +79,3 @@ async fn a_version_waits_until_the_one_before_it_is_acknowledged() {
     assert!(received[2].at >= received[1].at);
     world.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receiver_that_is_gone_is_not_told_the_same_again() {
-    let (mut world, gateway) = World::open([Plan::new("gone")]).await;
-    gateway.watch(SHOP, "gone", account(1)).await;
-    world.merchant.script([Answer::Status(410)]);
-    let net = world.net();
-    net.pay(account(1), 3_000_000);
-    net.confirm();
-    world.merchant.wait_for(1, 30_000).await.expect("the first attempt");
-    net.ledger.lock().fork(3, 4, Orphans::Drop).unwrap();
-    // Only what is settled lets the next version through: the 410 made a dead letter of version 1 at once.
-    let received = world.merchant.wait_for(2, 30_000).await.expect("version 2");
-    assert_eq!(received[1].sameness, Sameness::First);
-    let expected = [(1, "deposit.confirmed".to_owned()), (2, "deposit.reversed".to_owned())];
-    assert_eq!(Books::of(&received).versions(), expected);
-    world.stop().await;
-}

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use depositd::{
     domain::{
         Act, AmountPolicy, App, AppId, BlockBatch, BlockRef, Confirmations, Decimals, DepositId, DepositState,
-        EventPlace, Evidence, Family, Height, Millis, Need, NetworkId, NetworkSpec, NotifyUrl, OrderId, Origin, Policy,
-        PolicyScope, Protocol, SigningKey, Since, Threshold, TierFrom, Timestamp, Token, TokenAmount, UserMark,
-        app::LiveKey,
+        EventPlace, Evidence, Family, Height, LiveKey, Millis, Need, NetworkId, NetworkSpec, NotifyUrl, OrderId,
+        Origin, Policy, PolicyScope, Protocol, SigningKey, Since, StoredKey, Threshold, TierFrom, Timestamp, Token,
+        TokenAmount, UserMark,
         policy::{Limits, Rule, RuleSet},
     },
     store::{MemoryEngine, Store},
@@ -128,7 +128,7 @@ fn spec(rules: &BTreeMap<u64, Count>) -> NetworkSpec {
     let limits = Limits { floor: Confirmations::ONE, ceiling: Confirmations::new(8).unwrap(), endpoints: 1 };
     let rules = RuleSet { limits, file: file.collect(), runtime: BTreeMap::new() };
     let policy = Policy::compile(rules, &tokens).unwrap();
-    NetworkSpec { id: network(), family: Family::Evm, tokens, policy, window_blocks: 16 }
+    NetworkSpec { main_coin: None, id: network(), family: Family::Evm, tokens, policy, window_blocks: 16 }
 }
 
 fn scope(from: u64) -> PolicyScope {
@@ -166,8 +166,9 @@ impl World {
         let engine = MemoryEngine::new();
         let core = load(&engine, &rules);
         let mut world = Self { model, chain: Chain::new(), engine, core, next_order: 0 };
-        let key = LiveKey { key: SigningKey::new(vec![7; 32]).unwrap(), until: None };
+        let key = LiveKey { key: StoredKey::Clear(SigningKey::kept(vec![7; 32])), until: None };
         let app = App {
+            news: Default::default(),
             id: app_id(),
             protocol: Protocol::StandardWebhooks,
             notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
@@ -291,6 +292,8 @@ impl World {
         let now = self.core.trackers()[&network()].cursor().unwrap();
         let since = back.map(|back| now.tip.height.down(back));
         let new = NewOrder {
+            fail_url: None,
+            serial: None,
             app: app_id(),
             id: id.clone(),
             user_mark: UserMark::default(),

@@ -68,6 +68,7 @@ fn spec(family: Family, threshold: Threshold) -> NetworkSpec {
         minimum: TokenAmount::of(MINIMUM),
     };
     NetworkSpec {
+        main_coin: None,
         id: "sim".parse().unwrap(),
         family,
         tokens: BTreeMap::from([(TOKEN, token)]),

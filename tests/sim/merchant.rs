@@ -1,6 +1,6 @@
 //! The receiver: keeps what it was told, and complains about everything a receiver may complain about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use depositd::domain::{EventId, Notification, Threshold, TokenAmount};
 
@@ -10,6 +10,8 @@ pub struct Merchant {
     /// By deposit id: the last version, and what stands credited.
     ledger: BTreeMap<String, (u64, Option<TokenAmount>)>,
     pub unmatched: BTreeMap<String, String>,
+    /// Deposits told of as seen; no money.
+    pub detected: BTreeSet<String>,
     refusals: BTreeMap<EventId, u32>,
 }
 
@@ -48,6 +50,14 @@ impl Merchant {
                 assert_eq!(version, told.0 + 1, "{deposit}: reversal out of order");
                 assert_eq!(told.1, Some(amount), "{deposit}: takes back what was not credited");
                 *told = (version, None);
+            }
+            "deposit.detected" => {
+                assert_eq!((version, data["reason"].as_str()), (0, Some("pending")), "{deposit}");
+                assert!(self.detected.insert(deposit.clone()), "{deposit} is told as seen twice");
+                if let Threshold::Confirmations(needed) = threshold {
+                    let confirmations = data["confirmations"].as_u64().unwrap();
+                    assert!((1..u64::from(needed.get())).contains(&confirmations), "{deposit} had its depth");
+                }
             }
             "deposit.unmatched" => {
                 let reason = data["reason"].as_str().unwrap().to_owned();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use depositd::{
     domain::{
-        Act, Address, App, AppId, Attempt, BlockBatch, BlockRef, Deposit, Evidence, Head, Header, Height, Millis,
-        NetworkId, NetworkSpec, NotifyUrl, Order, OrderId, Outcome, Protocol, SigningKey, Threshold, TokenAmount,
-        UserMark, app::LiveKey,
+        Act, Address, App, AppId, Attempt, BlockBatch, BlockRef, Deposit, Evidence, Head, Header, Height, LiveKey,
+        Millis, NetworkId, NetworkSpec, News, NotifyUrl, Order, OrderId, Outcome, Protocol, SigningKey, StoredKey,
+        Threshold, TokenAmount, UserMark,
     },
     follow::{
         next_move::{Move, Reach, next_move},
@@ -62,9 +62,11 @@ pub fn app_id() -> AppId {
     "shop".parse().unwrap()
 }
 
-fn app() -> App {
-    let key = SigningKey::new(vec![7; 32]).unwrap();
+/// Half of the runs are told of deposits that are only seen.
+fn app(seed: u64) -> App {
+    let key = StoredKey::Clear(SigningKey::kept(vec![7; 32]));
     App {
+        news: News { detected: seed.is_multiple_of(2), ..News::default() },
         amount_policy: depositd::domain::AmountPolicy::AcceptActual,
         grace_s: 0,
         id: app_id(),
@@ -121,7 +123,7 @@ impl World {
         };
         world
             .core
-            .create_app(app(), &Act { by: "uid 0".to_owned(), at: Millis(0), why: String::new() })
+            .create_app(app(seed), &Act { by: "uid 0".to_owned(), at: Millis(0), why: String::new() })
             .expect("an app is created");
         assert!(world.commit());
         world.calm = false;
@@ -273,6 +275,8 @@ impl World {
         let id = OrderId::parse(&format!("order-{}-{}", self.next_address, self.rng.next())).unwrap();
         let expected = TokenAmount::of(MINIMUM + self.rng.below(1000));
         let new = NewOrder {
+            fail_url: None,
+            serial: None,
             amount_policy: None,
             expires: None,
             since: None,
@@ -296,6 +300,8 @@ impl World {
     /// The same again is answered the same; other content under the same id changes nothing.
     fn repeat(&mut self, known: &Order) {
         let mut new = NewOrder {
+            fail_url: None,
+            serial: None,
             amount_policy: None,
             expires: None,
             since: None,
@@ -529,8 +535,14 @@ impl World {
             if !refuse {
                 self.merchant.receive(&notification, threshold);
             }
-            let outcome = if refuse || lost { Outcome::Unreachable } else { Outcome::Accepted };
+            let outcome = if refuse || lost {
+                Outcome::Unreachable(depositd::domain::notification::Unreached::Connect)
+            } else {
+                Outcome::Accepted
+            };
             let attempt = Attempt {
+                peer: None,
+                trigger: Default::default(),
                 event: id.clone(),
                 number: notification.attempts.next(),
                 started: self.now,

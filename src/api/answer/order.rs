@@ -61,6 +61,8 @@ pub(in crate::api) fn order(
         received: received.to_string(),
         display_received: decimal(received),
         deposits: told.map(|deposit| short(networks, deposit, depth(deposit))).collect(),
+        fail_url: order.fail_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
+        ordersn: order.serial.clone().unwrap_or_default(),
     }
 }
 

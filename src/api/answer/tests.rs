@@ -28,6 +28,7 @@ fn spec(threshold: Threshold) -> NetworkSpec {
     let decimals = Decimals::new(6).unwrap();
     let token = Token { contract: tron(USDT), symbol: "USDT".into(), decimals, minimum: TokenAmount::ZERO };
     NetworkSpec {
+        main_coin: None,
         id: id().network,
         family: Family::Tron,
         tokens: [(token.contract, token)].into(),
@@ -43,6 +44,8 @@ fn configured() -> Networks {
 
 fn paid_order() -> Order {
     Order {
+        fail_url: None,
+        serial: None,
         amount_policy: crate::domain::AmountPolicy::AcceptActual,
         expiry: None,
         own_amount_policy: None,

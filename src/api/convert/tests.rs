@@ -18,6 +18,7 @@ fn spec(name: &str, family: Family, tokens: &[(&str, &str, u8)]) -> NetworkSpec 
         (contract, Token { contract, symbol: symbol.into(), decimals, minimum: TokenAmount::ZERO })
     };
     NetworkSpec {
+        main_coin: None,
         id: name.parse().unwrap(),
         family,
         tokens: tokens.iter().map(token).collect(),
@@ -52,6 +53,7 @@ fn good() -> v1::RegisterOrderRequest {
         token: "USDT".into(),
         amount: Some(Amount::AmountDecimal("10.5".into())),
         notify_url: String::new(),
+        fail_url: String::new(),
         amount_policy: 0,
         expire_time: None,
         since: None,
@@ -269,18 +271,33 @@ fn refused_urls_carry_the_policys_own_reason() {
 #[test]
 fn secrets_and_hosts_and_overlaps_have_limits() {
     let mut form = Form::default();
-    let key = form.secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    assert_eq!(secret_text(&key).as_str(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-    assert_eq!(form.secret(""), None);
+    let json = Protocol::StandardWebhooks;
+    let key = form.secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", json).unwrap();
+    assert_eq!(secret_text(&key, json).as_str(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    assert_eq!(form.secret("", json), None);
     assert_eq!(form.refused(), 0);
     for text in
         ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_AAAA", "whsec_%%%", &format!("whsec_{}", "A".repeat(400))]
     {
         let before = form.refused();
-        assert_eq!(form.secret(text), None);
+        assert_eq!(form.secret(text, json), None);
         assert_eq!(form.refused(), before + 1, "{text}");
     }
     let mut form = Form::default();
+    let longest = "k".repeat(128);
+    for protocol in Protocol::ALL.into_iter().filter(|protocol| protocol.has_text_secret()) {
+        for text in ["k", "5c2a7b", " blanks count ", "schlüssel", "whsec_AAAA", longest.as_str()] {
+            let key = form.secret(text, protocol).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(key.expose(), text.as_bytes(), "a merchant's text is the key, byte for byte");
+            assert_eq!(secret_text(&key, protocol).as_str(), text);
+        }
+        assert_eq!((form.secret("", protocol), form.refused()), (None, 0), "one is to be drawn");
+        for text in ["a\nb", "\t", "a\u{7f}", "\u{85}", &"k".repeat(129), &"ü".repeat(65)] {
+            let mut refusing = Form::default();
+            assert_eq!(refusing.secret(text, protocol), None);
+            assert_eq!(refusing.finish().unwrap_err().refused(), [("secret", "SECRET_FORM")], "{text:?}");
+        }
+    }
     assert_eq!(form.notify_hosts(&["B.example".into(), "a.example".into()]), ["a.example", "b.example"]);
     assert_eq!(form.overlap_ms(None), 86_400_000);
     assert_eq!(form.overlap_ms(Some(604_800)), 604_800_000);

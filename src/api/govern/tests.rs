@@ -20,6 +20,7 @@ fn spec() -> NetworkSpec {
         (contract, Token { contract, symbol: symbol.into(), decimals, minimum: TokenAmount::ZERO })
     };
     NetworkSpec {
+        main_coin: None,
         id: "ethereum-mainnet".parse().unwrap(),
         family: Family::Evm,
         tokens: BTreeMap::from([token(1, "USDT"), token(2, "TWICE"), token(3, "TWICE")]),

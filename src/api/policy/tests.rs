@@ -42,11 +42,18 @@ fn spec() -> NetworkSpec {
     let file = vec![rule("0", 12, Origin::Default), rule("10000", 20, Origin::File("depositd.toml:9".into()))];
     let limits = Limits { floor: count(2), ceiling: count(32), endpoints: 2 };
     let policy = Policy::compile(RuleSet { limits, file, runtime: BTreeMap::new() }, &tokens).unwrap();
-    NetworkSpec { id: "ethereum-mainnet".parse().unwrap(), family: Family::Evm, tokens, policy, window_blocks: 64 }
+    NetworkSpec {
+        main_coin: None,
+        id: "ethereum-mainnet".parse().unwrap(),
+        family: Family::Evm,
+        tokens,
+        policy,
+        window_blocks: 64,
+    }
 }
 
 /// The services over a writer of their own, which ends with them.
-fn api() -> Api {
+pub(in crate::api) fn api() -> Api {
     let core = Loading::of([spec()]).finish(Store::in_memory(&MemoryEngine::new(), |_| ()).unwrap()).unwrap();
     let (handle, commands) = WriterHandle::new();
     let (reader, networks) = (core.store().reader(), core.specs());
@@ -61,7 +68,11 @@ fn api() -> Api {
         pager: Pager::new([7; 32]),
         reads: Arc::new(Semaphore::new(4)),
         desk: Arc::new(crate::api::recheck::NobodyToAsk),
+        postman: Arc::new(crate::api::tests::NoPost),
+        vault: crate::api::tests::vault(),
+        lanes: Default::default(),
         explanations: Arc::new(Semaphore::new(1)),
+        tests: Default::default(),
         recheck: Arc::new(crate::api::recheck::NobodyToAsk),
         rechecking: Arc::new(Semaphore::new(1)),
         stop: tokio_util::sync::CancellationToken::new(),
@@ -76,7 +87,7 @@ fn by<T>(caller: Caller, message: T) -> Request<T> {
     request
 }
 
-fn ops<T>(message: T) -> Request<T> {
+pub(in crate::api) fn ops<T>(message: T) -> Request<T> {
     by(Caller::Local { uid: Some(7) }, message)
 }
 
@@ -254,6 +265,10 @@ async fn an_export_of_many_records_is_read_in_parts_and_whole() {
     create_app(&api).await;
     for number in 0..1100_u32 {
         let update = crate::writer::handle::AppUpdate {
+            news: Default::default(),
+            protocol: None,
+            notify_url: None,
+            notify_hosts: None,
             app: "shop".parse().unwrap(),
             amount_policy: None,
             grace_s: Some(number),

@@ -140,6 +140,7 @@ fn api(endpoint: Endpoint, stored: impl Iterator<Item = u64>) -> (Api, Arc<Endpo
     let decimals = Decimals::new(6).unwrap();
     let token = Token { contract: TOKEN, symbol: "USDT".into(), decimals, minimum: TokenAmount::ZERO };
     let spec = NetworkSpec {
+        main_coin: None,
         id: network(),
         family: Family::Evm,
         tokens: BTreeMap::from([(TOKEN, token)]),
@@ -156,7 +157,11 @@ fn api(endpoint: Endpoint, stored: impl Iterator<Item = u64>) -> (Api, Arc<Endpo
         pager: Pager::new([1; 32]),
         reads: Arc::new(Semaphore::new(4)),
         desk: Arc::new(crate::api::recheck::NobodyToAsk),
+        postman: Arc::new(crate::api::tests::NoPost),
+        vault: crate::api::tests::vault(),
+        lanes: Default::default(),
         explanations: Arc::new(Semaphore::new(1)),
+        tests: Default::default(),
         recheck: Arc::clone(&endpoint) as Arc<dyn RecheckDesk>,
         rechecking: Arc::new(Semaphore::new(1)),
         stop: CancellationToken::new(),

@@ -7,8 +7,8 @@ use crate::{
     api::{UrlCheck, answer::family_of},
     domain::{
         Address, AmountPolicy, App, AppId, DepositId, Expiry, Family, Height, Holding, LogOrdinal, Millis, NetworkId,
-        NotifyUrl, Order, OrderId, OrderLine, OrderState, Protocol, Since, Timestamp, TokenAmount, TxHash, UserMark,
-        Watch, order::ORDER_LINES_MAX,
+        News, NotifyUrl, Order, OrderId, OrderLine, OrderState, Protocol, Since, Timestamp, TokenAmount, TxHash,
+        UserMark, V1Format, V1Scheme, V2Sign, Watch, order::ORDER_LINES_MAX,
     },
     writer::handle::ImportRecord,
 };
@@ -20,6 +20,11 @@ fn wire(record: Record) -> v1::Registration {
 
 /// An app, without its secrets.
 pub(super) fn of_app(app: &App) -> v1::Registration {
+    let (scheme, format, sign) = match app.protocol {
+        Protocol::CrossingPayV1 { scheme, format } => (Some(scheme), Some(format), None),
+        Protocol::CrossingPayV2 { sign } => (None, None, Some(sign)),
+        Protocol::StandardWebhooks | Protocol::Udun | Protocol::Usdtcnpay => (None, None, None),
+    };
     wire(Record::App(v1::AppRecord {
         app_id: app.id.to_string(),
         notify_url: app.notify_url.as_str().to_owned(),
@@ -27,6 +32,14 @@ pub(super) fn of_app(app: &App) -> v1::Registration {
         amount_policy: app.amount_policy.word().to_owned(),
         grace_seconds: app.grace_s,
         created_ms: app.created.0,
+        protocol: app.protocol.word().to_owned(),
+        v1_scheme: scheme.map(V1Scheme::word).unwrap_or_default().to_owned(),
+        v1_format: format.map(V1Format::word).unwrap_or_default().to_owned(),
+        v2_sign: sign.map(V2Sign::word).unwrap_or_default().to_owned(),
+        news_detected: Some(app.news.detected),
+        news_unmatched: Some(app.news.unmatched),
+        news_expired: Some(app.news.expired),
+        news_cancelled: Some(app.news.cancelled),
     }))
 }
 
@@ -86,6 +99,8 @@ pub(super) fn of_order(networks: &Networks, order: &Order) -> v1::Registration {
             contract: deposit.token.text(family),
             log_ordinal: deposit.ordinal.0,
         }),
+        fail_url: order.fail_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
+        ordersn: order.serial.clone().unwrap_or_default(),
     }))
 }
 
@@ -100,7 +115,7 @@ fn of_since(since: Option<Since>) -> (Option<u64>, Option<u64>) {
 /// Whose order it is, if the record is one that is told elsewhere.
 pub(super) fn app_with_own_url(record: &v1::Registration) -> Option<&str> {
     match &record.record {
-        Some(Record::Order(order)) if !order.notify_url.is_empty() => Some(&order.app_id),
+        Some(Record::Order(order)) if !order.notify_url.is_empty() || !order.fail_url.is_empty() => Some(&order.app_id),
         Some(Record::Order(_) | Record::Address(_) | Record::App(_)) | None => None,
     }
 }
@@ -185,7 +200,9 @@ impl Reading<'_> {
             username: username.transpose()?,
             address: self.account(&networks, family, &record.address)?,
             expected,
-            notify_url: self.notify_url(&app, &record.notify_url)?,
+            notify_url: self.own_url("notify_url", &app, &record.notify_url)?,
+            fail_url: self.own_url("fail_url", &app, &record.fail_url)?,
+            serial: serial(&record.ordersn)?,
             amount_policy: amount_policy(&record.amount_policy)?,
             own_amount_policy: own.map(amount_policy).transpose()?,
             expiry: record.expires_at.map(|at| Expiry { at: Timestamp(at), grace_s: record.grace_seconds }),
@@ -248,27 +265,80 @@ impl Reading<'_> {
         }
     }
 
-    fn notify_url(&self, app: &AppId, text: &str) -> Read<Option<NotifyUrl>> {
+    fn own_url(&self, field: &str, app: &AppId, text: &str) -> Read<Option<NotifyUrl>> {
         if text.is_empty() {
             return Ok(None);
         }
         let hosts = self.hosts.get(app).map(Vec::as_slice).unwrap_or_default();
-        (self.url_check)(text, hosts).map(Some).map_err(|(_, why)| format!("notify_url: {why}"))
+        (self.url_check)(text, hosts).map(Some).map_err(|(_, why)| format!("{field}: {why}"))
     }
 }
 
 /// An app to compare with; it has no keys.
 fn read_app(record: &v1::AppRecord) -> Read<App> {
+    let usual = News::default();
     Ok(App {
         id: app_id(&record.app_id)?,
-        protocol: Protocol::StandardWebhooks,
+        protocol: protocol(record)?,
         notify_url: NotifyUrl::checked(record.notify_url.clone()).ok_or("notify_url: must be a URL")?,
         notify_hosts: record.notify_hosts.clone(),
+        news: News {
+            detected: record.news_detected.unwrap_or(usual.detected),
+            unmatched: record.news_unmatched.unwrap_or(usual.unmatched),
+            expired: record.news_expired.unwrap_or(usual.expired),
+            cancelled: record.news_cancelled.unwrap_or(usual.cancelled),
+        },
         keys: Vec::new(),
         created: Millis(record.created_ms),
         amount_policy: amount_policy(&record.amount_policy)?,
         grace_s: record.grace_seconds,
     })
+}
+
+/// What an app is told by; records of older versions do not say it.
+fn protocol(record: &v1::AppRecord) -> Read<Protocol> {
+    let word = Some(record.protocol.as_str()).filter(|word| !word.is_empty());
+    let named = match word {
+        None => Protocol::StandardWebhooks,
+        Some(word) => {
+            let found = Protocol::ALL.into_iter().find(|protocol| protocol.word() == word);
+            found.ok_or("protocol: is none that this daemon knows")?
+        }
+    };
+    let scheme = switch("v1_scheme", &record.v1_scheme, &V1Scheme::ALL, V1Scheme::word)?;
+    let format = switch("v1_format", &record.v1_format, &V1Format::ALL, V1Format::word)?;
+    let sign = switch("v2_sign", &record.v2_sign, &V2Sign::ALL, V2Sign::word)?;
+    match (named, scheme, format, sign) {
+        (Protocol::CrossingPayV1 { .. }, scheme, format, None) => {
+            Ok(Protocol::CrossingPayV1 { scheme: scheme.unwrap_or_default(), format: format.unwrap_or_default() })
+        }
+        (Protocol::CrossingPayV2 { .. }, None, None, sign) => {
+            Ok(Protocol::CrossingPayV2 { sign: sign.unwrap_or_default() })
+        }
+        (named, None, None, None) => Ok(named),
+        (named, ..) => Err(format!("protocol: {} has no such switch", named.word())),
+    }
+}
+
+/// One of `all`, by its word; `None`: nothing is said.
+fn switch<T: Copy>(field: &str, text: &str, all: &[T], word: impl Fn(T) -> &'static str) -> Read<Option<T>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let found = all.iter().copied().find(|value| word(*value) == text);
+    found.map(Some).ok_or_else(|| format!("{field}: is none that this daemon knows"))
+}
+
+/// `cz-` and a version 4 UUID in lower case, as it was drawn.
+fn serial(text: &str) -> Read<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let drawn = text.strip_prefix("cz-").and_then(|id| uuid::Uuid::try_parse(id).ok());
+    match drawn.filter(|id| id.get_version_num() == 4 && format!("cz-{}", id.hyphenated()) == text) {
+        Some(_) => Ok(Some(text.to_owned())),
+        None => Err("ordersn: must be cz- and a version 4 UUID in lower case".to_owned()),
+    }
 }
 
 fn app_id(text: &str) -> Read<AppId> {

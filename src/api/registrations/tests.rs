@@ -5,9 +5,9 @@ use super::{
     *,
 };
 use crate::domain::{
-    AmountPolicy, App, Confirmations, Decimals, DepositId, Expiry, Family, Height, Holding, LogOrdinal, Millis,
+    AmountPolicy, App, Confirmations, Decimals, DepositId, Expiry, Family, Height, Holding, LogOrdinal, Millis, News,
     NotifyUrl, Order, OrderLine, OrderState, Policy, Protocol, Since, Threshold, Timestamp, Token, TokenAmount, TxHash,
-    UserMark, Watch,
+    UserMark, V1Format, V1Scheme, V2Sign, Watch,
 };
 
 const TOKEN: Address = Address([7; 20]);
@@ -18,6 +18,7 @@ fn networks() -> Networks {
         let token = Token { contract: TOKEN, symbol: "USDT".into(), decimals, minimum: TokenAmount::ZERO };
         let id: NetworkId = name.parse().unwrap();
         let spec = NetworkSpec {
+            main_coin: None,
             id: id.clone(),
             family,
             tokens: BTreeMap::from([(TOKEN, token)]),
@@ -51,6 +52,8 @@ fn order(networks: &[&str], state: OrderState) -> Order {
         closed: network.len() > 3,
     };
     Order {
+        fail_url: None,
+        serial: None,
         app: "shop".parse().unwrap(),
         id: OrderId::parse("größe 1").unwrap(),
         user_mark: UserMark::default(),
@@ -103,11 +106,16 @@ fn what_goes_out_comes_back() {
             let whole = order(lines, state.clone());
             assert_eq!(read(&of_order(&networks, &whole)), Ok(ImportRecord::Order(whole.clone())));
             let (username, expiry, notify_url, own_amount_policy) = (None, None, None, None);
-            let bare = Order { username, expiry, notify_url, own_amount_policy, ..whole };
+            let bare = Order { username, expiry, notify_url, own_amount_policy, ..whole.clone() };
             assert_eq!(read(&of_order(&networks, &bare)), Ok(ImportRecord::Order(bare)));
+            let fail_url = NotifyUrl::checked("https://shop.example/failed".to_owned());
+            let serial = Some("cz-7ac8c6f2-abcd-4c55-b4f1-2b5c7e871036".to_owned());
+            let old = Order { fail_url, serial, ..whole };
+            assert_eq!(read(&of_order(&networks, &old)), Ok(ImportRecord::Order(old)));
         }
     }
     let app = App {
+        news: Default::default(),
         id: "shop".parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/".to_owned()).unwrap(),
@@ -117,7 +125,21 @@ fn what_goes_out_comes_back() {
         amount_policy: AmountPolicy::AtLeast,
         grace_s: 7,
     };
-    assert_eq!(read(&of_app(&app)), Ok(ImportRecord::App(app)));
+    assert_eq!(read(&of_app(&app)), Ok(ImportRecord::App(app.clone())));
+    let news = News { detected: true, unmatched: false, expired: true, cancelled: false };
+    let others = [
+        Protocol::CrossingPayV1 { scheme: V1Scheme::Sha1KvUpper, format: V1Format::Json },
+        Protocol::CrossingPayV2 { sign: V2Sign::B },
+    ];
+    for protocol in Protocol::ALL.into_iter().chain(others) {
+        let app = App { protocol, news, ..app.clone() };
+        assert_eq!(read(&of_app(&app)), Ok(ImportRecord::App(app)));
+    }
+    // As files of the first version have it.
+    let old = r#"{"app":{"app_id":"shop","notify_url":"https://shop.example/","notify_hosts":["a.example"],
+        "amount_policy":"at_least","grace_seconds":7,"created_ms":3}}"#;
+    let record = serde_json::from_str(old).unwrap();
+    assert_eq!(read(&v1::Registration { record: Some(record) }), Ok(ImportRecord::App(app)));
 }
 
 #[test]
@@ -130,6 +152,16 @@ fn what_a_file_should_not_hold_is_refused_with_its_field() {
         }
         read(&wire).expect_err("refused")
     };
+    let changed_app = |change: &dyn Fn(&mut v1::AppRecord)| {
+        let mut record = v1::AppRecord {
+            app_id: "shop".to_owned(),
+            notify_url: "https://shop.example/".to_owned(),
+            amount_policy: "at_least".to_owned(),
+            ..v1::AppRecord::default()
+        };
+        change(&mut record);
+        read(&v1::Registration { record: Some(v1::registration::Record::App(record)) }).expect_err("refused")
+    };
     let changed_order = |change: &dyn Fn(&mut v1::OrderRecord)| {
         let mut wire = of_order(&networks, &order(&["evm", "evm-2"], OrderState::Paid(paid_by("evm"))));
         if let Some(v1::registration::Record::Order(record)) = &mut wire.record {
@@ -138,6 +170,13 @@ fn what_a_file_should_not_hold_is_refused_with_its_field() {
         read(&wire).expect_err("refused")
     };
     let table = [
+        (changed_app(&|record| record.protocol = "guess".to_owned()), "protocol:"),
+        (changed_app(&|record| record.v1_scheme = "md5".to_owned()), "v1_scheme:"),
+        (changed_app(&|record| record.v1_format = "json".to_owned()), "standard-webhooks has no such switch"),
+        (changed_app(&|record| record.v2_sign = "A".to_owned()), "v2_sign:"),
+        (changed_order(&|record| record.fail_url = "https://evil.example/".to_owned()), "fail_url:"),
+        (changed_order(&|record| record.ordersn = "cz-1".to_owned()), "ordersn:"),
+        (changed_order(&|record| record.ordersn = "cz-7AC8C6F2-abcd-4c55-b4f1-2b5c7e871036".to_owned()), "ordersn:"),
         (changed_address(&|record| record.network = "base".to_owned()), "network base is not configured"),
         (changed_address(&|record| record.network = "nile".to_owned()), "address:"),
         (changed_address(&|record| record.address = TOKEN.text(Family::Evm)), "contract of a token on evm"),

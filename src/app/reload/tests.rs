@@ -7,6 +7,7 @@ use crate::{
     config,
     domain::{Need, PolicyScope, Threshold},
     store::{MemoryEngine, Store},
+    vault::Vault,
     writer::{
         Loading, Writer,
         handle::{NeedWish, PolicyChange},
@@ -42,8 +43,10 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("depositd.toml");
         fs::write(&file, FILE).unwrap();
+        fs::write(dir.path().join("master.key"), Vault::draw().unwrap().as_bytes()).unwrap();
+        let credentials = ("CREDENTIALS_DIRECTORY".to_owned(), dir.path().display().to_string());
         let from = file.clone();
-        let read: ReadAgain = Arc::new(move || config::load(Some(&from), std::iter::empty()));
+        let read: ReadAgain = Arc::new(move || config::load(Some(&from), std::iter::once(credentials.clone())));
         let config = read().unwrap_or_else(|errors| panic!("{}", errors.text()));
         let loading = Loading::of(config.networks.iter().map(|network| network.spec.clone()));
         let core = loading.finish(Store::in_memory(&MemoryEngine::new(), |_| ()).unwrap()).unwrap();

@@ -51,6 +51,7 @@ api_key_file = "tron.key"
 fn both() -> (NetworkConfig, NetworkConfig) {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("tron.key"), "0b1c-2d\n").unwrap();
+    fs::write(directory.path().join("master.key"), Vault::draw().unwrap().as_bytes()).unwrap();
     let file = directory.path().join("depositd.toml");
     fs::write(&file, BOTH).unwrap();
     let credentials = ("CREDENTIALS_DIRECTORY".to_owned(), directory.path().to_str().unwrap().to_owned());

@@ -3,8 +3,9 @@
 use std::{
     fmt::Write as _,
     fs,
+    io::Write as _,
     net::TcpListener,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, atomic::AtomicU64},
 };
@@ -23,6 +24,7 @@ use crate::{
     devnet::Merchant,
     domain::{Family, clock},
     metrics,
+    vault::Vault,
 };
 
 use super::chain::Chain;
@@ -113,12 +115,15 @@ fn fresh_dir() -> anyhow::Result<PathBuf> {
 }
 
 fn configuration(dir: &Path, chains: &[Chain]) -> anyhow::Result<String> {
-    let dir = dir.display();
+    let master_key = dir.join("master.key");
+    let mut closed = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&master_key)?;
+    closed.write_all(Vault::draw()?.as_bytes())?;
+    let (dir, master_key) = (dir.display(), master_key.display());
     let pages = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut text = format!(
         "[store]\ndir = \"{dir}/store\"\nwitness = \"{dir}/witness\"\n\
          [api]\nsocket = \"{dir}/api.sock\"\n[http]\npages = \"{pages}\"\n\
-         [egress]\nallow_insecure_loopback = true\n"
+         [secrets]\nmaster_key_file = \"{master_key}\"\n[egress]\nallow_insecure_loopback = true\n"
     );
     chains.iter().for_each(|chain| text.push_str(&chain.section()));
     Ok(text)

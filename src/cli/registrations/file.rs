@@ -18,7 +18,7 @@ use crate::api::proto::v1::{Registration, registration::Record};
 /// What the first line says.
 const FORMAT: &str = "depositd registrations";
 /// The newest version of the format; older ones are read too.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Longest line, in bytes: the records' own limits are far below it.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 /// Most records in one call.

@@ -1,7 +1,11 @@
 use std::path::Path;
 
 use super::*;
-use crate::config::{interpret, secret::Vault};
+use crate::config::{
+    interpret,
+    secret::Vault,
+    tests::{MASTER_KEY, vault},
+};
 
 const OLD: &str = r#"[networks.main]
 family = "evm"
@@ -73,9 +77,9 @@ fn keys_that_differ_are_named_by_whether_a_reload_takes_them_over() {
             &["egress.ports[1]", "log.filter"],
         ),
     ];
-    let old = load(OLD, Vault::default());
+    let old = load(OLD, vault());
     for (text, reloadable, restart_only) in rows {
-        let new = load(&text, Vault::default());
+        let new = load(&text, vault());
         let expected = ChangedKeys { reloadable: keys(reloadable), restart_only: keys(restart_only) };
         assert_eq!(changed_keys(&old, &new), expected, "{text}");
         assert!(!format!("{new:?}{expected:?}").contains("hunter"));
@@ -88,6 +92,7 @@ fn keys_that_differ_are_named_by_whether_a_reload_takes_them_over() {
 fn another_content_of_a_key_file_needs_a_restart_too() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("node.key");
+    std::fs::write(directory.path().join("master.key"), MASTER_KEY).unwrap();
     let text = OLD.replace("hunter2\"", "{key}\"\nkey_file = \"node.key\"");
     let read = |content: &str| {
         std::fs::write(&file, content).unwrap();
@@ -97,4 +102,29 @@ fn another_content_of_a_key_file_needs_a_restart_too() {
     let changed = changed_keys(&old, &new);
     assert_eq!(changed.restart_only, ["networks.main.endpoints (the content of a key file)"]);
     assert_eq!(changed.reloadable, [""; 0]);
+}
+
+#[test]
+fn another_master_key_needs_a_restart_and_is_not_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = "EBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkqKywtLi8=";
+    let read = |content: &str, more: &str| {
+        std::fs::write(directory.path().join("master.key"), content).unwrap();
+        std::fs::write(directory.path().join("older.key"), other).unwrap();
+        let text = format!("{OLD}{more}");
+        load(&text, Vault { credentials: Some(directory.path().to_owned()), names_only: false })
+    };
+    let old = read(MASTER_KEY, "");
+    let content = read(other, "");
+    let changed = changed_keys(&old, &content);
+    let expected = ["secrets (the content of a master key's file)".to_owned()];
+    assert_eq!((changed.reloadable.as_slice(), changed.restart_only.as_slice()), (&[][..], &expected[..]));
+    let named = read(MASTER_KEY, "[secrets]\nprevious_master_key_files = [\"older.key\"]\n");
+    let changed = changed_keys(&old, &named);
+    assert_eq!(changed.reloadable, [""; 0]);
+    assert_eq!(changed.restart_only, ["secrets.previous_master_key_files[0]"]);
+    for config in [old, content, named] {
+        let text = format!("{config:?}");
+        assert!(!text.contains(MASTER_KEY) && !text.contains(other), "{text}");
+    }
 }

@@ -287,6 +287,7 @@ fn an_api_key_is_read_from_its_file_and_goes_over_https_or_to_this_host_only() {
 fn one_key_file_fills_all_urls_of_an_endpoint() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("k"), "s3cret").unwrap();
+    fs::write(directory.path().join("master.key"), MASTER_KEY).unwrap();
     let text = replaced(
         "url",
         "url = \"https://tron.example/{key}\"\njsonrpc_url = \"https://tron.example/{key}/jsonrpc\"\nkey_file = \"k\"",

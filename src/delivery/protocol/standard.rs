@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::Header;
+use super::{Header, sign};
 use crate::{
     delivery::schedule::{HOUR_MS, MINUTE_MS, SECOND_MS, Schedule},
     domain::{EventId, SigningKey, Timestamp},
@@ -42,11 +42,26 @@ pub fn acknowledges(status: u16) -> bool {
     (200..=299).contains(&status)
 }
 
-/// `v1,` and the padded base64 of HMAC-SHA256(key, id `.` timestamp `.` body).
+/// The text that is keyed (Standard Webhooks 1.0.0): id, `.`, timestamp, `.`, body.
+pub fn signed_text(event: &EventId, at: Timestamp, body: &[u8]) -> Vec<u8> {
+    [format!("{event}.{}.", at.0).as_bytes(), body].concat()
+}
+
+/// Furthest a receiver lets the timestamp lie from its own clock, in seconds (Standard Webhooks 1.0.0).
+pub const TOLERANCE_S: u64 = 300;
+
+/// Whether a receiver with `key` takes these headers and this body at `now`: one item of the list signs them, and the
+/// timestamp is not further than [`TOLERANCE_S`] away (Standard Webhooks 1.0.0).
+pub fn verify(event: &EventId, at: Timestamp, body: &[u8], signatures: &str, key: &SigningKey, now: Timestamp) -> bool {
+    let ours = item(event, at, body, key);
+    let is_signed = signatures.split(' ').fold(false, |found, theirs| sign::same(&ours, theirs) | found);
+    is_signed && at.0.abs_diff(now.0) <= TOLERANCE_S
+}
+
+/// `v1,` and the padded base64 of HMAC-SHA256(key, [`signed_text`]).
 fn item(event: &EventId, at: Timestamp, body: &[u8], key: &SigningKey) -> String {
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
-    mac.update(format!("{event}.{}.", at.0).as_bytes());
-    mac.update(body);
+    mac.update(&signed_text(event, at, body));
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 

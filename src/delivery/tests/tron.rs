@@ -43,6 +43,7 @@ fn on_tron(kind: EventKind, reason: Reason) -> DepositEvent {
         reason,
     };
     let (event_id, version) = match kind {
+        EventKind::Detected => (EventId::detected(&text), EventVersion(0)),
         EventKind::Unmatched => (EventId::unmatched(&text), EventVersion(0)),
         EventKind::Confirmed | EventKind::Reversed => (EventId::money(&text, version), version),
     };
@@ -71,6 +72,8 @@ fn check(event: &DepositEvent, body: Expect) {
 fn a_credit_of_an_order() {
     let mut event = on_tron(EventKind::Confirmed, Reason::Matched);
     event.order = Some(Order {
+        fail_url: None,
+        serial: None,
         amount_policy: crate::domain::AmountPolicy::AcceptActual,
         expiry: None,
         own_amount_policy: None,

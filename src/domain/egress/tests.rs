@@ -340,3 +340,60 @@ fn blocks_are_read_strictly() {
     assert_eq!("::/129".parse::<Cidr>(), Err(CidrError::Length(128)));
     assert_eq!("10.0.0.1/8".parse::<Cidr>(), Err(CidrError::HostBits("10.0.0.0/8".parse().unwrap())));
 }
+
+#[test]
+fn nothing_opens_metadata_inside_a_tunnel_or_a_translator() {
+    let open = EgressPolicy { allow: blocks(&["0.0.0.0/0", "::/0"]), ..development() };
+    let shut = EgressPolicy { deny: blocks(&["93.184.215.14"]), ..open.clone() };
+    // 169.254.169.254 is a9fe:a9fe, turned 5601:5601; 93.184.215.14 is 5db8:d70e, turned a247:28f1.
+    for (metadata, denied) in [
+        ("::a9fe:a9fe", "::5db8:d70e"),
+        ("::ffff:a9fe:a9fe", "::ffff:5db8:d70e"),
+        ("::ffff:0:a9fe:a9fe", "::ffff:0:5db8:d70e"),
+        ("64:ff9b::a9fe:a9fe", "64:ff9b::5db8:d70e"),
+        ("64:ff9b:1::a9fe:a9fe", "64:ff9b:1::5db8:d70e"),
+        ("64:ff9b:1:a9fe:a9:fe00::", "64:ff9b:1:5db8:d7:e00::"),
+        ("64:ff9b:1:a9:fe:a9fe::", "64:ff9b:1:5d:b8:d70e::"),
+        ("64:ff9b:1:0:a9:fea9:fe00:0", "64:ff9b:1:0:5d:b8d7:e00:0"),
+        ("2002:a9fe:a9fe::1", "2002:5db8:d70e::1"),
+        ("2001:0:a9fe:a9fe::1", "2001:0:5db8:d70e::1"),
+        ("2001:0:4136:e378:8000:63bf:5601:5601", "2001:0:4136:e378:8000:63bf:a247:28f1"),
+    ] {
+        assert_eq!(judge(&open, metadata), Err(Denial::Metadata), "{metadata}");
+        assert_eq!(judge(&shut, denied), Err(Denial::Operator), "{denied}");
+        assert_eq!(judge(&open, denied), Ok(()), "the operator opened all: {denied}");
+        assert_eq!(judge(&closed(), denied).is_ok(), denied == "::ffff:5db8:d70e", "{denied}");
+    }
+}
+
+/// Every line of operations.md §1.3, as written there.
+#[test]
+fn every_line_of_the_list_is_denied() {
+    let lines = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 \
+        192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 \
+        203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32 ::/128 ::1/128 ::/96 ::ffff:0:0:0/96 64:ff9b::/96 \
+        64:ff9b:1::/48 100::/64 100:0:0:1::/64 5f00::/16 fe80::/10 fec0::/10 ff00::/8 fc00::/7 2001::/23 2001::/32 \
+        2001:2::/48 2001:3::/32 2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32 2002::/16 2620:4f:8000::/48 \
+        3ffe::/16 3fff::/20";
+    let mut judged = 0;
+    for line in lines.split_whitespace() {
+        let (net, prefix) = line.split_once('/').unwrap();
+        let prefix: u32 = prefix.parse().unwrap();
+        // First, last and something between.
+        let inside: Vec<IpAddr> = match net.parse().unwrap() {
+            IpAddr::V4(v4) => {
+                let hosts = u32::MAX.checked_shr(prefix).unwrap_or(0);
+                [0, hosts / 3, hosts].map(|host| IpAddr::V4((u32::from(v4) | host).into())).to_vec()
+            }
+            IpAddr::V6(v6) => {
+                let hosts = u128::MAX.checked_shr(prefix).unwrap_or(0);
+                [0, hosts / 3, hosts].map(|host| IpAddr::V6((u128::from(v6) | host).into())).to_vec()
+            }
+        };
+        for address in inside {
+            assert!(closed().judge(address).is_err(), "{line}: {address}");
+            judged += 1;
+        }
+    }
+    assert_eq!(judged, 44 * 3);
+}

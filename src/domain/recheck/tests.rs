@@ -66,6 +66,8 @@ fn watched(effective_from: u64) -> Watched {
 
 fn order(effective_from: u64, since: Option<Since>) -> Order {
     Order {
+        fail_url: None,
+        serial: None,
         app: "shop".parse().unwrap(),
         id: crate::domain::OrderId::parse("o-1").unwrap(),
         user_mark: UserMark::default(),

@@ -1,3 +1,12 @@
+mod answers;
+mod bodies;
+mod cut;
+mod hosts;
+mod pki;
+mod proxy;
+mod stage;
+mod tls;
+
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -9,9 +18,9 @@ use standardwebhooks::Webhook;
 
 use super::*;
 use crate::domain::{
-    AttemptNo, EventId, NotificationState, NotifyUrl, Protocol,
-    app::LiveKey,
+    AttemptNo, EventId, LiveKey, NotificationState, NotifyUrl, Protocol, StoredKey,
     egress::{Cidr, EgressPolicy},
+    notification::EXCERPT_BYTES_MAX,
 };
 
 const BODY: &[u8] = b"{\"type\":\"deposit.confirmed\"}";
@@ -55,19 +64,23 @@ fn settings() -> NotifySettings {
 
 fn app(url: &str) -> App {
     App {
+        news: Default::default(),
         amount_policy: crate::domain::AmountPolicy::AcceptActual,
         grace_s: 0,
         id: "app1".parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked(url.to_owned()).unwrap(),
         notify_hosts: Vec::new(),
-        keys: vec![LiveKey { key: SigningKey::new(KEY.to_vec()).unwrap(), until: None }],
+        keys: vec![LiveKey { key: StoredKey::Clear(SigningKey::kept(KEY.to_vec())), until: None }],
         created: Millis(0),
     }
 }
 
 fn row(app: &App) -> Notification {
     Notification {
+        trade: None,
+        tries: 0,
+        trigger: Default::default(),
         place: crate::domain::EventPlace(1),
         id: EventId::parse("dep_x_1").unwrap(),
         app: app.id.clone(),
@@ -82,10 +95,18 @@ fn row(app: &App) -> Notification {
     }
 }
 
-async fn post_with(settings: &NotifySettings, url: &str) -> Attempt {
+fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn client(settings: &NotifySettings) -> Client {
+    install_tls();
+    Client::new(settings, vault()).unwrap()
+}
+
+async fn post_with(settings: &NotifySettings, url: &str) -> Attempt {
     let app = app(url);
-    Client::new(settings).unwrap().post(&row(&app), Some(&app)).await
+    client(settings).post(&row(&app), Some(&app)).await
 }
 
 async fn post(receiver: SocketAddr) -> Attempt {
@@ -146,7 +167,7 @@ async fn endless_and_dripped_answers_end_with_the_deadline() {
     assert_eq!(attempt.excerpt, "x".repeat(EXCERPT_BYTES_MAX));
 
     for (head, status, detail) in [
-        (&b"HTTP/1.1 200 OK\r\nx-a: "[..], None, "timed out: no answer within the deadline"),
+        (&b"HTTP/1.1 200 OK\r\nx-a: "[..], None, "no answer within the deadline"),
         (
             &b"HTTP/1.1 500 E\r\ncontent-length: 9999\r\n\r\n"[..],
             Some(500),
@@ -181,17 +202,17 @@ async fn broken_answers_are_no_answers() {
     let (garbage, _keep2) = says("\u{1}\u{2}hello\r\n\r\n");
     let (cut, _keep3) = says("HTTP/1.1 200");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (receiver, kind) in
-        [(half_closed, "request: "), (garbage, "request: "), (cut, "request: "), (closed, "connect: ")]
-    {
+    for (receiver, why) in [
+        (half_closed, Unreached::Broken),
+        (garbage, Unreached::Broken),
+        (cut, Unreached::Broken),
+        (closed, Unreached::Connect),
+    ] {
         let attempt = post(receiver).await;
-        assert_eq!((attempt.outcome, attempt.status), (Outcome::Unreachable, None));
-        assert!(attempt.detail.starts_with(kind), "{}", attempt.detail);
+        assert_eq!((attempt.outcome, attempt.status), (Outcome::Unreachable(why), None));
+        assert!(attempt.detail.starts_with(&format!("{}: ", why.word())), "{}", attempt.detail);
         assert!(!attempt.detail.contains("geheim") && !attempt.detail.contains("127.0.0.1"), "{}", attempt.detail);
     }
-    let (plain, _keep4) = says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    let attempt = post_with(&settings(), &format!("https://{plain}/")).await;
-    assert_eq!(attempt.outcome, Outcome::Unreachable, "plain text where TLS belongs: {}", attempt.detail);
 }
 
 #[tokio::test]
@@ -224,9 +245,8 @@ fn blocks_of_loopback(settings: NotifySettings) -> NotifySettings {
 
 #[tokio::test]
 async fn without_app_key_or_listed_host_nothing_is_sent() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let (address, requests) = says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    let client = Client::new(&settings()).unwrap();
+    let client = client(&settings());
     let app = app(&format!("http://{address}/"));
     let keyless = App { keys: Vec::new(), ..app.clone() };
     let elsewhere = App { notify_url: NotifyUrl::checked("https://m.example/".to_owned()).unwrap(), ..app.clone() };
@@ -241,19 +261,7 @@ async fn without_app_key_or_listed_host_nothing_is_sent() {
     assert!(requests.try_recv().is_err(), "somebody connected");
 }
 
-#[test]
-fn proxy_variables_are_ignored() {
-    // The environment is read when a client is made, so this process' own must not change: a child runs one test.
-    let run = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "notify::client::tests::a_2xx_is_accepted_and_the_request_verifies"])
-        .envs(
-            ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"]
-                .map(|name| (name, "http://127.0.0.1:1")),
-        )
-        .env_remove("NO_PROXY")
-        .env_remove("no_proxy")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && text.contains("1 passed"), "{text}");
+/// A master key that is nobody's.
+pub(in crate::notify) fn vault() -> Arc<Vault> {
+    Arc::new(Vault::new(&Vault::draw().unwrap(), []).unwrap())
 }

@@ -9,11 +9,12 @@ mod parts;
 mod registered;
 mod rows;
 mod seen;
+mod told;
 
 pub(super) use self::rows::Row;
 
 /// Version of every body written today. Bodies of every earlier version are read too.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// The first version there was.
 const FIRST_VERSION: u8 = 1;
 /// Bytes around a body.

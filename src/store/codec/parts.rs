@@ -3,7 +3,7 @@
 use super::{CodecError, Reader, Writer};
 use crate::domain::{
     Act, Address, AmountPolicy, AppId, BlockHash, BlockRef, DepositId, EventId, Height, LogOrdinal, Millis, NetworkId,
-    NotifyUrl, OrderId, Protocol, Since, Timestamp, TokenAmount, TxHash, UserMark,
+    NotifyUrl, OrderId, Protocol, Since, Timestamp, TokenAmount, TxHash, UserMark, V1Format, V1Scheme, V2Sign,
 };
 
 pub(super) type Read<T> = Result<T, CodecError>;
@@ -128,12 +128,37 @@ pub(super) fn amount_policy(from: &mut Reader<'_>) -> Read<AmountPolicy> {
 pub(super) fn write_protocol(to: &mut Writer, protocol: Protocol) {
     to.u8(match protocol {
         Protocol::StandardWebhooks => 0,
+        Protocol::CrossingPayV1 { scheme: V1Scheme::HmacSha256Sorted, format: V1Format::Form } => 1,
+        Protocol::CrossingPayV1 { scheme: V1Scheme::HmacSha256Sorted, format: V1Format::Json } => 2,
+        Protocol::CrossingPayV1 { scheme: V1Scheme::Sha1KvUpper, format: V1Format::Form } => 3,
+        Protocol::CrossingPayV1 { scheme: V1Scheme::Sha1KvUpper, format: V1Format::Json } => 4,
+        Protocol::CrossingPayV2 { sign: V2Sign::A } => 5,
+        Protocol::CrossingPayV2 { sign: V2Sign::B } => 6,
+        Protocol::Udun => 7,
+        Protocol::Usdtcnpay => 8,
     });
 }
 
 pub(super) fn protocol(from: &mut Reader<'_>) -> Read<Protocol> {
     match from.u8()? {
         0 => Ok(Protocol::StandardWebhooks),
+        1 => Ok(v1(V1Scheme::HmacSha256Sorted, V1Format::Form)),
+        2 => Ok(v1(V1Scheme::HmacSha256Sorted, V1Format::Json)),
+        3 => Ok(v1(V1Scheme::Sha1KvUpper, V1Format::Form)),
+        4 => Ok(v1(V1Scheme::Sha1KvUpper, V1Format::Json)),
+        5 => Ok(Protocol::CrossingPayV2 { sign: V2Sign::A }),
+        6 => Ok(Protocol::CrossingPayV2 { sign: V2Sign::B }),
+        7 => Ok(Protocol::Udun),
+        8 => Ok(Protocol::Usdtcnpay),
         _ => Err(CodecError("unknown protocol")),
     }
+}
+
+fn v1(scheme: V1Scheme, format: V1Format) -> Protocol {
+    Protocol::CrossingPayV1 { scheme, format }
+}
+
+/// A field that bodies have since version 3.
+pub(super) fn since_v3<'a, T>(from: &mut Reader<'a>, read: impl FnOnce(&mut Reader<'a>) -> Read<T>) -> Read<Option<T>> {
+    if from.version() < 3 { Ok(None) } else { read(from).map(Some) }
 }

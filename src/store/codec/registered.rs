@@ -4,11 +4,13 @@ use super::{
     CodecError, Reader, Writer,
     parts::{
         Read, address, amount, amount_policy, app_id, deposit_id, height, millis, network_id, notify_url, order_id,
-        owned_text, protocol, since, user_mark, write_amount_policy, write_deposit_id, write_protocol, write_since,
+        owned_text, protocol, since, since_v3, user_mark, write_amount_policy, write_deposit_id, write_protocol,
+        write_since,
     },
 };
 use crate::domain::{
-    App, Expiry, Holding, Order, OrderId, OrderLine, OrderState, SigningKey, Timestamp, Watch, app::LiveKey,
+    App, Expiry, Holding, LiveKey, News, Order, OrderId, OrderLine, OrderState, SealedKey, SigningKey, StoredKey,
+    Timestamp, Watch,
 };
 
 pub(super) fn write_app(to: &mut Writer, app: &App) {
@@ -21,17 +23,56 @@ pub(super) fn write_app(to: &mut Writer, app: &App) {
     }
     to.count(app.keys.len());
     for live in &app.keys {
-        to.bytes(live.key.expose());
+        write_key(to, &live.key);
         to.option(live.until, |to, until| to.u64(until.0));
     }
     to.u64(app.created.0);
     write_amount_policy(to, app.amount_policy);
     to.u32(app.grace_s);
+    for news in [app.news.detected, app.news.unmatched, app.news.expired, app.news.cancelled] {
+        to.bool(news);
+    }
+}
+
+fn write_key(to: &mut Writer, key: &StoredKey) {
+    match key {
+        StoredKey::Clear(key) => {
+            to.u8(0);
+            to.bytes(key.expose());
+        }
+        StoredKey::Sealed(key) => {
+            to.u8(1);
+            to.fixed(&key.master);
+            to.fixed(&key.mark);
+            to.fixed(&key.nonce);
+            to.bytes(&key.sealed);
+        }
+    }
+}
+
+fn key(from: &mut Reader<'_>) -> Read<StoredKey> {
+    let clear = |from: &mut Reader<'_>| Ok(StoredKey::Clear(SigningKey::kept(from.bytes()?.to_vec())));
+    if from.version() < 3 {
+        return clear(from);
+    }
+    match from.u8()? {
+        0 => clear(from),
+        1 => Ok(StoredKey::Sealed(SealedKey {
+            master: from.fixed()?,
+            mark: from.fixed()?,
+            nonce: from.fixed()?,
+            sealed: from.bytes()?.to_vec(),
+        })),
+        _ => Err(CodecError("neither a sealed key nor an open one")),
+    }
 }
 
 fn live_key(from: &mut Reader<'_>) -> Read<LiveKey> {
-    let key = SigningKey::new(from.bytes()?.to_vec()).ok_or(CodecError("not a signing key"))?;
-    Ok(LiveKey { key, until: from.option(millis)? })
+    Ok(LiveKey { key: key(from)?, until: from.option(millis)? })
+}
+
+fn news(from: &mut Reader<'_>) -> Read<News> {
+    Ok(News { detected: from.bool()?, unmatched: from.bool()?, expired: from.bool()?, cancelled: from.bool()? })
 }
 
 pub(super) fn read_app(from: &mut Reader<'_>) -> Read<App> {
@@ -44,6 +85,7 @@ pub(super) fn read_app(from: &mut Reader<'_>) -> Read<App> {
         created: millis(from)?,
         amount_policy: since_v2(from, amount_policy)?.unwrap_or_default(),
         grace_s: since_v2(from, Reader::u32)?.unwrap_or_default(),
+        news: since_v3(from, news)?.unwrap_or_default(),
     })
 }
 
@@ -83,6 +125,8 @@ pub(super) fn write_order(to: &mut Writer, order: &Order) {
         OrderState::Cancelled => to.u8(3),
         OrderState::Expired => to.u8(4),
     }
+    to.option(order.fail_url.as_ref(), |to, url| to.text(url.as_str()));
+    to.option(order.serial.as_deref(), Writer::text);
 }
 
 fn order_line(from: &mut Reader<'_>) -> Read<OrderLine> {
@@ -121,6 +165,8 @@ pub(super) fn read_order(from: &mut Reader<'_>) -> Read<Order> {
         own_amount_policy: since_v2(from, |from| from.option(amount_policy))?.flatten(),
         expiry: since_v2(from, |from| from.option(expiry))?.flatten(),
         state: order_state(from)?,
+        fail_url: since_v3(from, |from| from.option(notify_url))?.flatten(),
+        serial: since_v3(from, |from| from.option(owned_text))?.flatten(),
     })
 }
 

@@ -6,13 +6,17 @@ use super::{
     parts,
     parts::Read,
     registered::{read_app, read_holding, read_order, write_app, write_holding, write_order},
-    seen::{read_attempt, read_deposit, read_notification, write_attempt, write_deposit, write_notification},
+    seen::{read_deposit, write_deposit},
+    told::{
+        read_attempt, read_endpoint, read_notification, read_trade, write_attempt, write_endpoint, write_notification,
+        write_trade,
+    },
     unwrap, wrap,
 };
 use crate::{
     domain::{
-        App, Attempt, AuditRecord, BlockHash, Cursor, Deposit, Header, Holding, NetworkId, Notification, Order,
-        PolicyOverride, Scan, Timestamp,
+        App, Attempt, AuditRecord, BlockHash, Cursor, Deposit, Endpoint, Header, Holding, NetworkId, Notification,
+        Order, PolicyOverride, Scan, Timestamp,
     },
     store::keys::{Key, Table},
 };
@@ -28,6 +32,8 @@ pub(in crate::store) enum Row {
     Deposit(Deposit),
     Notification(Notification),
     Attempt(Attempt),
+    Endpoint(Endpoint),
+    Trade(u64, String),
     Override(PolicyOverride),
     Scan(Scan),
     Audit(AuditRecord),
@@ -45,6 +51,8 @@ impl Row {
             Self::Deposit(deposit) => Key::deposit(&deposit.id),
             Self::Notification(notification) => Key::notification(&notification.id),
             Self::Attempt(attempt) => Key::attempt(&attempt.event, attempt.number),
+            Self::Endpoint(endpoint) => Key::endpoint(endpoint.id),
+            Self::Trade(number, _) => Key::trade(*number),
             Self::Override(set) => Key::policy(&set.network, &set.scope),
             Self::Scan(scan) => Key::scan(&scan.network, scan.target),
             Self::Audit(record) => Key::audit(record.number),
@@ -62,6 +70,8 @@ impl Row {
             Self::Deposit(deposit) => format!("deposit {}", deposit.text()),
             Self::Notification(notification) => format!("notification {}", notification.id),
             Self::Attempt(attempt) => format!("attempt {} of {}", attempt.number.0, attempt.event),
+            Self::Endpoint(endpoint) => format!("endpoint {} of app {}", endpoint.id, endpoint.app),
+            Self::Trade(number, _) => format!("Udun number {number}"),
             Self::Override(set) => format!("policy override of {}", set.network),
             Self::Scan(scan) => format!("scan of {}", scan.network),
             Self::Audit(record) => format!("audit record {}", record.number),
@@ -79,6 +89,8 @@ impl Row {
             Self::Deposit(deposit) => write_deposit(to, deposit),
             Self::Notification(notification) => write_notification(to, notification),
             Self::Attempt(attempt) => write_attempt(to, attempt),
+            Self::Endpoint(endpoint) => write_endpoint(to, endpoint),
+            Self::Trade(number, deposit) => write_trade(to, *number, deposit),
             Self::Override(set) => write_override(to, set),
             Self::Scan(scan) => write_scan(to, scan),
             Self::Audit(record) => write_audit(to, record),
@@ -96,6 +108,8 @@ impl Row {
             Table::Deposits => read_deposit(from).map(Self::Deposit),
             Table::Notifications => read_notification(from).map(Self::Notification),
             Table::Attempts => read_attempt(from).map(Self::Attempt),
+            Table::Endpoints => read_endpoint(from).map(Self::Endpoint),
+            Table::Trades => read_trade(from).map(|(number, deposit)| Self::Trade(number, deposit)),
             Table::Overrides => read_override(from).map(Self::Override),
             Table::Scans => read_scan(from).map(Self::Scan),
             Table::Audit => read_audit(from).map(Self::Audit),
@@ -109,7 +123,8 @@ impl Row {
             | Table::Due
             | Table::DeadLetters
             | Table::Feed
-            | Table::FeedByApp => Err(CodecError("not a table of rows")),
+            | Table::FeedByApp
+            | Table::Untold => Err(CodecError("not a table of rows")),
         })?;
         if row.key().as_bytes() == key { Ok(row) } else { Err(CodecError("the row belongs to another key")) }
     }

@@ -57,7 +57,7 @@ impl MemoryEngine {
 
     /// Damages or plants a row behind the store's back.
     #[cfg(test)]
-    pub(in crate::store) fn tamper(&self, change: impl FnOnce(&mut BTreeMap<Vec<u8>, Vec<u8>>)) {
+    pub(crate) fn tamper(&self, change: impl FnOnce(&mut BTreeMap<Vec<u8>, Vec<u8>>)) {
         change(&mut self.memory().rows);
     }
 }

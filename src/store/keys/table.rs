@@ -25,12 +25,15 @@ pub(in crate::store) enum Table {
     Attempts = 0x53,
     Feed = 0x54,
     FeedByApp = 0x55,
+    Endpoints = 0x56,
+    Untold = 0x57,
+    Trades = 0x58,
     Audit = 0x60,
 }
 
 impl Table {
     /// All of them, in key order.
-    pub(in crate::store) const ALL: [Self; 22] = [
+    pub(in crate::store) const ALL: [Self; 25] = [
         Self::Meta,
         Self::Seal,
         Self::Upgrade,
@@ -52,6 +55,9 @@ impl Table {
         Self::Attempts,
         Self::Feed,
         Self::FeedByApp,
+        Self::Endpoints,
+        Self::Untold,
+        Self::Trades,
         Self::Audit,
     ];
 
@@ -82,6 +88,7 @@ impl Table {
                 | Self::DeadLetters
                 | Self::Feed
                 | Self::FeedByApp
+                | Self::Untold
         )
     }
 
@@ -109,6 +116,9 @@ impl Table {
             Self::Attempts => "attempts",
             Self::Feed => "feed",
             Self::FeedByApp => "feed_by_app",
+            Self::Endpoints => "endpoints",
+            Self::Untold => "untold",
+            Self::Trades => "trades",
             Self::Audit => "audit",
         }
     }

@@ -5,8 +5,9 @@ use proptest::{collection::vec, option, prelude::*};
 use super::*;
 use crate::{
     domain::{
-        Act, Action, AmountPolicy, Attempt, Confirmations, Expiry, Need, OrderLine, OrderState, Outcome, PolicyScope,
-        Since, Threshold, TierFrom, Watch,
+        Act, Action, AmountPolicy, Attempt, Confirmations, Expiry, Need, News, OrderLine, OrderState, Outcome, Parked,
+        PolicyScope, SealedKey, Silence, Since, Threshold, TierFrom, Trade, Trigger, V1Format, V1Scheme, V2Sign, Watch,
+        WhyParked, notification::Unreached,
     },
     store::codec::Row,
 };
@@ -80,22 +81,40 @@ fn deposit_id() -> impl Strategy<Value = DepositId> {
     })
 }
 
+/// Every protocol with every switch.
+fn protocol() -> impl Strategy<Value = Protocol> {
+    let schemes = [V1Scheme::HmacSha256Sorted, V1Scheme::Sha1KvUpper];
+    let formats = [V1Format::Form, V1Format::Json];
+    let v1 =
+        schemes.into_iter().flat_map(move |scheme| formats.map(|format| Protocol::CrossingPayV1 { scheme, format }));
+    let v2 = [V2Sign::A, V2Sign::B].map(|sign| Protocol::CrossingPayV2 { sign });
+    prop::sample::select(Protocol::ALL.into_iter().chain(v1).chain(v2).collect::<Vec<_>>())
+}
+
+fn news() -> impl Strategy<Value = News> {
+    any::<[bool; 4]>().prop_map(|[detected, unmatched, expired, cancelled]| News {
+        detected,
+        unmatched,
+        expired,
+        cancelled,
+    })
+}
+
+fn trigger() -> impl Strategy<Value = Trigger> {
+    prop::sample::select(vec![Trigger::Schedule, Trigger::Manual, Trigger::Recover, Trigger::Test])
+}
+
 fn app_row() -> impl Strategy<Value = Row> {
-    let key = (vec(any::<u8>(), 24..=64), option::of(millis()))
-        .prop_map(|(key, until)| LiveKey { key: SigningKey::new(key).unwrap(), until });
-    let rules = (amount_policy(), any::<u32>());
+    let key = prop_oneof![
+        vec(any::<u8>(), 24..=64).prop_map(|key| StoredKey::Clear(SigningKey::kept(key))),
+        (any::<[u8; 8]>(), any::<[u8; 16]>(), any::<[u8; 12]>(), vec(any::<u8>(), 0..=80))
+            .prop_map(|(master, mark, nonce, sealed)| StoredKey::Sealed(SealedKey { master, mark, nonce, sealed }))
+    ];
+    let key = (key, option::of(millis())).prop_map(|(key, until)| LiveKey { key, until });
+    let rules = (amount_policy(), any::<u32>(), protocol(), news());
     (name(), notify_url(), vec("[a-z.]{1,40}", 0..4), vec(key, 0..=2), millis(), rules).prop_map(
-        |(id, notify_url, notify_hosts, keys, created, (amount_policy, grace_s))| {
-            Row::App(App {
-                amount_policy,
-                grace_s,
-                id,
-                protocol: Protocol::StandardWebhooks,
-                notify_url,
-                notify_hosts,
-                keys,
-                created,
-            })
+        |(id, notify_url, notify_hosts, keys, created, (amount_policy, grace_s, protocol, news))| {
+            Row::App(App { news, amount_policy, grace_s, id, protocol, notify_url, notify_hosts, keys, created })
         },
     )
 }
@@ -123,10 +142,14 @@ fn order_row() -> impl Strategy<Value = Row> {
     let expiry = (any::<u64>(), any::<u32>()).prop_map(|(at, grace_s)| Expiry { at: Timestamp(at), grace_s });
     let names = (name(), order_id(), user_mark(), option::of("[^\\p{Cc}]{0,64}"));
     let rules = (amount_policy(), option::of(amount_policy()), option::of(expiry));
-    (names, any_address(), lines, any_amount(), option::of(notify_url()), millis(), state, rules).prop_map(
-        |((app, id, user_mark, username), address, lines, expected, notify_url, created, state, rules)| {
+    let urls = (option::of(notify_url()), option::of(notify_url()), option::of("[A-Z0-9]{1,40}"));
+    (names, any_address(), lines, any_amount(), urls, millis(), state, rules).prop_map(
+        |((app, id, user_mark, username), address, lines, expected, urls, created, state, rules)| {
+            let (notify_url, fail_url, serial) = urls;
             let (amount_policy, own_amount_policy, expiry) = rules;
             Row::Order(Order {
+                fail_url,
+                serial,
                 app,
                 id,
                 user_mark,
@@ -223,17 +246,26 @@ fn notification_row() -> impl Strategy<Value = Row> {
         Just(NotificationState::Waiting),
         millis().prop_map(NotificationState::Due),
         millis().prop_map(NotificationState::Delivered),
-        millis().prop_map(NotificationState::DeadLetter)
+        millis().prop_map(NotificationState::DeadLetter),
+        (millis(), millis()).prop_map(|(delivered, due)| NotificationState::Resend { delivered, due }),
+        prop::sample::select(Silence::ALL.to_vec()).prop_map(NotificationState::Silent),
+        millis().prop_map(NotificationState::Untold),
+        millis().prop_map(NotificationState::Closed)
     ];
     let links = (option::of(event_id()), option::of(event_id()), any::<u64>());
-    (event_id(), name(), notify_url(), vec(any::<u8>(), 0..2560), millis(), any::<u32>(), state, links).prop_map(
-        |(id, app, url, body, created, attempts, state, (after, then, place))| {
+    let trade = (any::<u32>(), any::<u64>()).prop_map(|(main_coin, id)| Trade { main_coin, id });
+    let how = (protocol(), any::<[u32; 2]>(), trigger(), option::of(trade));
+    (event_id(), name(), notify_url(), vec(any::<u8>(), 0..2560), millis(), how, state, links).prop_map(
+        |(id, app, url, body, created, (protocol, [attempts, tries], trigger, trade), state, (after, then, place))| {
             Row::Notification(Notification {
+                trade,
+                tries,
+                trigger,
                 place: EventPlace(place),
                 id,
                 app,
                 url,
-                protocol: Protocol::StandardWebhooks,
+                protocol,
                 body,
                 created,
                 attempts: AttemptNo(attempts),
@@ -246,18 +278,24 @@ fn notification_row() -> impl Strategy<Value = Row> {
 }
 
 fn attempt_row() -> impl Strategy<Value = Row> {
+    use Unreached::{Broken, Connect, Dns, Request, TimedOut, Tls};
+    let unreached = [Dns, Connect, Tls, TimedOut, Broken, Request];
+    let peer = option::of(any::<std::net::IpAddr>());
     let outcome = prop_oneof![
         Just(Outcome::Accepted),
         Just(Outcome::Gone),
         (option::of(any::<u64>()), any::<bool>())
             .prop_map(|(retry_after_s, slow_down)| Outcome::Refused { retry_after_s, slow_down }),
-        Just(Outcome::Unreachable),
+        prop::sample::select(unreached.to_vec()).prop_map(Outcome::Unreachable),
         Just(Outcome::Blocked)
     ];
     let texts = (".{0,200}", ".{0,200}");
-    (event_id(), any::<u32>(), millis(), any::<u64>(), option::of(any::<u16>()), outcome, texts).prop_map(
-        |(event, number, started, took_ms, status, outcome, (detail, excerpt))| {
+    let who = (trigger(), peer);
+    (event_id(), any::<u32>(), millis(), any::<u64>(), option::of(any::<u16>()), outcome, texts, who).prop_map(
+        |(event, number, started, took_ms, status, outcome, (detail, excerpt), (trigger, peer))| {
             Row::Attempt(Attempt {
+                peer,
+                trigger,
                 event,
                 number: AttemptNo(number),
                 started,
@@ -269,6 +307,20 @@ fn attempt_row() -> impl Strategy<Value = Row> {
             })
         },
     )
+}
+
+fn endpoint_row() -> impl Strategy<Value = Row> {
+    let why = prop_oneof![Just(WhyParked::Gone), Just(WhyParked::Failing), act().prop_map(WhyParked::Operator)];
+    let parked = option::of((millis(), why).prop_map(|(since, why)| Parked { since, why }));
+    (any::<[u8; 8]>(), name(), ".{0,300}", parked, option::of(millis()), any::<u32>()).prop_map(
+        |(id, app, receiver, parked, failing_since, failures)| {
+            Row::Endpoint(Endpoint { id: EndpointId(id), app, receiver, parked, failing_since, failures })
+        },
+    )
+}
+
+fn trade_row() -> impl Strategy<Value = Row> {
+    (any::<u64>(), "dep_[a-z2-7]{32}").prop_map(|(number, deposit)| Row::Trade(number, deposit))
 }
 
 fn override_row() -> impl Strategy<Value = Row> {
@@ -318,6 +370,8 @@ pub(super) fn row() -> impl Strategy<Value = Row> {
         attempt_row(),
         override_row(),
         scan_row(),
+        endpoint_row(),
+        trade_row(),
         audit_row()
     ]
 }

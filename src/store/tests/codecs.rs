@@ -9,7 +9,7 @@ use crate::store::{
     index::indexes_of,
     keys::Table,
     seal::Tallies,
-    upgrade::Upgrade,
+    upgrade::Progress,
 };
 
 fn table_of(row: &Row) -> Table {
@@ -63,7 +63,7 @@ proptest! {
             prop_assert!(Row::decode(table, &[table.tag()], &value).is_err());
         }
         // Totality is what is tested: any answer but a panic will do.
-        let _ = (Seal::decode(&value), Meta::decode(&value), Upgrade::decode(&value));
+        let _ = (Seal::decode(&value), Meta::decode(&value), Progress::decode(&value));
     }
 
     #[test]

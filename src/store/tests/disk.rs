@@ -240,7 +240,7 @@ fn a_newer_store_is_refused_untouched() {
     let witness = place.options().witness;
     let mut bytes = fs::read(&witness).unwrap();
     for slot in bytes.chunks_mut(512) {
-        slot[8..10].copy_from_slice(&3_u16.to_be_bytes());
+        slot[8..10].copy_from_slice(&4_u16.to_be_bytes());
         let sum = crc32c::crc32c(&slot[..66]);
         slot[66..70].copy_from_slice(&sum.to_be_bytes());
     }
@@ -251,7 +251,7 @@ fn a_newer_store_is_refused_untouched() {
     };
     let before = names(&place.dir());
     let refused = place.open().unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 3, known: 2 }), "{refused}");
+    assert!(matches!(refused, StoreError::Newer { found: 4, known: 3 }), "{refused}");
     assert_eq!(refused.exit_code(), 65);
     assert_eq!(names(&place.dir()), before, "not a byte is different");
 }
@@ -259,10 +259,10 @@ fn a_newer_store_is_refused_untouched() {
 #[test]
 fn a_newer_first_row_is_refused_without_a_witness_too() {
     let (engine, store) = in_memory();
-    let newer = Meta { schema: 3, store: store.meta.store }.encode();
+    let newer = Meta { schema: 4, store: store.meta.store }.encode();
     engine.tamper(|rows| drop(rows.insert(Key::meta().into_bytes(), newer)));
     let refused = Store::in_memory(&engine, |_| ()).unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 3, known: 2 }));
+    assert!(matches!(refused, StoreError::Newer { found: 4, known: 3 }));
 }
 
 #[test]

@@ -69,6 +69,8 @@ fn deposits_of_a_network_come_by_id_and_by_name() {
 #[test]
 fn an_owned_address_comes_with_what_watches_it() {
     let order = |id: &str| Order {
+        fail_url: None,
+        serial: None,
         app: app_id("shop"),
         id: OrderId::parse(id).unwrap(),
         user_mark: UserMark::default(),

@@ -7,6 +7,7 @@ use super::{
     upgrade::{assert_upgraded, larger, on_disk},
     *,
 };
+use crate::store::seal::SCHEMA;
 
 /// Says to the process this test starts which store it is to open.
 const DIR: &str = "DEPOSITD_TEST_UPGRADE";
@@ -20,7 +21,7 @@ fn options(dir: &Path) -> StoreOptions {
 /// Whether a commit of the new schema has been witnessed.
 fn is_begun(place: &Place) -> bool {
     let bytes = std::fs::read(place.options().witness).unwrap();
-    bytes.chunks(512).any(|slot| slot.get(9) == Some(&2))
+    bytes.chunks(512).any(|slot| slot.get(8..10) == Some(&SCHEMA.to_be_bytes()[..]))
 }
 
 #[test]

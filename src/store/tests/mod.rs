@@ -7,6 +7,7 @@ mod disk;
 mod feed;
 mod killed;
 mod reads;
+mod schema_2;
 mod staging;
 mod upgrade;
 
@@ -15,9 +16,9 @@ use std::collections::BTreeMap;
 use super::{keys::everything, *};
 use crate::{
     domain::{
-        AttemptNo, BlockHash, BlockRef, DepositState, EventVersion, Family, Height, LogOrdinal, Millis,
-        NotificationState, NotifyUrl, Protocol, Reason, SigningKey, Timestamp, TokenAmount, TxHash, UserMark,
-        app::LiveKey,
+        AttemptNo, BlockHash, BlockRef, DepositState, EventVersion, Family, Height, LiveKey, LogOrdinal, Millis,
+        NotificationState, NotifyUrl, Protocol, Reason, SigningKey, StoredKey, Timestamp, TokenAmount, TxHash,
+        UserMark,
     },
     tracker::Change,
 };
@@ -34,13 +35,14 @@ fn app_id(name: &str) -> AppId {
 
 fn app(name: &str) -> App {
     App {
+        news: Default::default(),
         amount_policy: crate::domain::AmountPolicy::AcceptActual,
         grace_s: 0,
         id: app_id(name),
         protocol: Protocol::StandardWebhooks,
         notify_url: url("https://merchant.example/hook"),
         notify_hosts: vec!["merchant.example".to_owned()],
-        keys: vec![LiveKey { key: SigningKey::new(vec![7; 32]).unwrap(), until: None }],
+        keys: vec![LiveKey { key: StoredKey::Clear(SigningKey::kept(vec![7; 32])), until: None }],
         created: Millis(1),
     }
 }
@@ -102,6 +104,9 @@ fn event(number: u64) -> EventId {
 
 fn notification(number: u64, state: NotificationState) -> Notification {
     Notification {
+        trade: None,
+        tries: 0,
+        trigger: Default::default(),
         place: EventPlace(number),
         id: event(number),
         app: app_id("shop"),

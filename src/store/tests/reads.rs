@@ -1,10 +1,12 @@
 //! Pages, lanes and the index rows behind them.
 
 use super::*;
-use crate::domain::{Attempt, Expiry, OrderLine, OrderState, Outcome, notification::EndpointId};
+use crate::domain::{Attempt, EndpointId, Expiry, OrderLine, OrderState, Outcome};
 
 fn order(owner: &str, id: &str) -> Order {
     Order {
+        fail_url: None,
+        serial: None,
         amount_policy: crate::domain::AmountPolicy::AcceptActual,
         expiry: None,
         own_amount_policy: None,
@@ -195,6 +197,8 @@ fn lanes_and_their_due_events_come_in_order() {
 fn the_last_attempts_come_oldest_first() {
     let (_, mut store) = in_memory();
     let attempt = |number| Attempt {
+        peer: None,
+        trigger: Default::default(),
         event: event(1),
         number: AttemptNo(number),
         started: Millis(1),

@@ -20,6 +20,8 @@ fn change(row: Row) -> Change {
         Row::Deposit(deposit) => Change::Deposit(deposit),
         Row::Notification(notification) => Change::Notification(notification),
         Row::Attempt(attempt) => Change::Attempt(attempt),
+        Row::Endpoint(endpoint) => Change::Endpoint(endpoint),
+        Row::Trade(number, deposit) => Change::Trade(number, deposit),
         Row::Override(set) => Change::Override(set),
         Row::Scan(scan) => Change::Scan(scan),
         Row::Audit(record) => Change::Audit(record),

@@ -35,6 +35,7 @@ fn row_09_dust_from_look_alike_addresses_is_told_once_and_never_credited() {
             final 2a
             on 2a: 3a[t4 B 50]
               t4.0 B 50 in 3a: detected (pending)
+                -> detected t4.0 for o1, 1 conf
             final 3a
             on 3a: 4a
                 order o1 paid
@@ -60,6 +61,7 @@ fn row_14_a_small_reorg_before_the_credit_tells_nothing() {
             final 1a
             on 0: 1a, 2a[t1 A 50], 3a
               t1.0 A 50 in 2a: detected (pending)
+                -> detected t1.0 for o1, 2 conf
             on 1a: 2b..4b
               t1.0 A 50 in 2a: orphaned (pending)
             final 4b
@@ -87,6 +89,9 @@ fn row_15_the_same_transaction_again_in_another_block_is_credited_once() {
               t1.0 A 50 in 2a: detected (pending)
               t2.0 A 60 in 3a: detected (pending)
               t1.1 A 5 in 3a: detected (pending)
+                -> detected t1.0, 2 conf
+                -> detected t2.0, 1 conf
+                -> detected t1.1, 1 conf
             on 1a: 2b[t2 A 60], 3b, 4b[t1 A 50; t1.1 A 5]
               t1.0 A 50 in 2a: orphaned (pending)
               t1.1 A 5 in 3a: orphaned (pending)

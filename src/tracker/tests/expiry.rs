@@ -22,6 +22,7 @@ fn an_order_expires_when_a_block_younger_than_its_deadline_lies_as_deep_as_a_dep
                 -> order.expired o1 by 3a
             on 5a: 6a[t1 A 50]
               t1.0 A 50 in 6a: detected (late)
+                -> detected t1.0, 1 conf
             on 6a: 7a, 8a
               t1.0 A 50 in 6a: unmatched (late)
                 -> deposit.unmatched v0 late for o1, 3 conf
@@ -44,6 +45,8 @@ fn the_last_block_of_the_grace_is_in_time_and_the_next_is_late() {
             on 0: 1a, 2a[t1 A 50; t2 B 50]
               t1.0 A 50 in 2a: detected (pending)
               t2.0 B 50 in 2a: detected (late)
+                -> detected t1.0 for o1, 1 conf
+                -> detected t2.0 for o2, 1 conf
             on 2a: 3a, 4a
                 order o2 expired
                 -> order.expired o2 by 2a
@@ -69,6 +72,7 @@ fn a_payment_on_its_way_keeps_its_order_open_beyond_the_deadline() {
             order o1 A 150 until 12 0
             on 0: 1a[t1 A 150]
               t1.0 A 150 in 1a: detected (pending)
+                -> detected t1.0 for o1, 1 conf
             on 1a: 2a, 3a
             on 3a: 4a
                 order o1 paid

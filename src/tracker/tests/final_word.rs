@@ -28,6 +28,7 @@ fn a_final_block_that_is_not_ours_is_not_believed() {
             final 1a
             on 0: 1a, 2a[t1 A 50], 3a
               t1.0 A 50 in 2a: detected (pending)
+                -> detected t1.0, 2 conf
             final 2b
             on 3a: 4a
             ask
@@ -74,6 +75,7 @@ fn a_final_block_below_the_window_is_not_believed_against_a_deposit_that_knows_i
             final 1a
             on 0: 1a, 2a[t1 A 50], 3a..9a
               t1.0 A 50 in 2a: detected (pending)
+                -> detected t1.0, 8 conf
             cursor
               at 9a, final 1a, headers from 7
             final 2b
@@ -153,6 +155,7 @@ fn a_final_block_ahead_of_us_counts_once_we_reach_it() {
             final 9a
             on 0: 1a[t1 A 5], 2a..8a
               t1.0 A 5 in 1a: detected (pending)
+                -> detected t1.0, 8 conf
             cursor
               at 8a, final none, headers from 0
             on 8a: 9a

@@ -20,6 +20,7 @@ fn a_fork_of_one_block_moves_the_transaction() {
             final 2a
             on 0: 1a..19a, 20a[t1 A 50]
               t1.0 A 50 in 20a: detected (pending)
+                -> detected t1.0 for o1, 1 conf
             on 19a: 20b, 21b[t1 A 50]
               t1.0 A 50 in 20a: orphaned (pending)
               t1.0 A 50 in 21b: detected (pending)
@@ -52,6 +53,7 @@ fn a_fork_of_two_blocks_executes_the_transaction_again_with_another_amount() {
             final 1a
             on 0: 1a..18a, 19a[t1 A 50], 20a
               t1.0 A 50 in 19a: detected (pending)
+                -> detected t1.0 for o1, 2 conf
             on 18a: 19b, 20b[t1 A 49], 21b
               t1.0 A 50 in 19a: orphaned (pending)
               t1.0 A 49 in 20b: detected (pending)
@@ -89,6 +91,10 @@ fn a_fork_down_to_the_solid_block_pays_another_or_nobody() {
               t2.0 A 60 in 3a: detected (pending)
               t3.0 A 70 in 3a: detected (pending)
               t3.1 B 70 in 3a: detected (pending)
+                -> detected t1.0, 17 conf
+                -> detected t2.0, 17 conf
+                -> detected t3.0, 17 conf
+                -> detected t3.1, 17 conf
             on 2a: 3b[t1 B 50], 4b[t3 A 70], 5b..20b
               t1.0 A 50 in 3a: orphaned (pending)
               t2.0 A 60 in 3a: orphaned (pending)
@@ -135,6 +141,7 @@ fn nothing_at_or_below_the_solid_block_is_taken_back() {
               refused: base 2 lies below what is kept or final (tip 5 (0x3561000000000000000000000000000000000000000000000000000000000000))
             on 3a: 4b..5b, 6b[t2 A 5]
               t2.0 A 5 in 6b: detected (pending)
+                -> detected t2.0, 1 conf
             down 3a
               t2.0 A 5 in 6b: orphaned (pending)
             on 3a: 4c, 5c

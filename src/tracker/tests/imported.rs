@@ -15,8 +15,10 @@ fn the_payment_of_an_imported_order_is_credited_to_it_again() {
             order o1 A 50 paid t1
             on 0: 1a[t1 A 50]
               t1.0 A 50 in 1a: detected (pending)
+                -> detected t1.0, 1 conf
             on 1a: 2a[t2 A 50]
               t2.0 A 50 in 2a: detected (no_open_order)
+                -> detected t2.0, 1 conf
                 order o1 paid
               t1.0 A 50 in 1a: confirmed (matched)
                 -> deposit.confirmed v1 matched for o1, 2 conf
@@ -66,6 +68,7 @@ fn another_order_that_is_opened_before_the_threshold_does_not_take_it() {
             order o1 A 50 paid t1
             on 0: 1a[t1 A 50]
               t1.0 A 50 in 1a: detected (pending)
+                -> detected t1.0, 1 conf
             order o2 A 50
             on 1a: 2a, 3a
                 order o1 paid

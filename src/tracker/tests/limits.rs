@@ -19,6 +19,7 @@ fn an_old_stray_payment_does_not_pay_a_new_order_after_a_reorg() {
                 -> deposit.confirmed v1 matched for o1, 2 conf
             on 2a: 3a[t9 A 70]
               t9.0 A 70 in 3a: detected (no_open_order)
+                -> detected t9.0, 1 conf
             order o2 A 70
             on 2a: 3b, 4b[t9 A 70], 5b
               t9.0 A 70 in 3a: orphaned (no_open_order)
@@ -44,6 +45,7 @@ fn a_payment_moved_below_its_order_s_first_height_still_counts() {
             order o1 A 50
             on 2a: 3a[t1 A 50]
               t1.0 A 50 in 3a: detected (pending)
+                -> detected t1.0 for o1, 1 conf
             on 0: 1b, 2b[t1 A 50], 3b, 4b
               t1.0 A 50 in 3a: orphaned (pending)
               t1.0 A 50 in 2b: detected (pending)
@@ -118,6 +120,7 @@ fn finalized_is_the_networks_word_and_must_be_on_our_chain() {
             watch A
             on 0: 1a[t1 A 5], 2a, 3a
               t1.0 A 5 in 1a: detected (pending)
+                -> detected t1.0, 3 conf
             final 2b
             on 3a: 4a
             final 1a
@@ -268,6 +271,7 @@ fn a_transfer_cannot_be_in_two_blocks_of_one_chain() {
             watch A
             on 0: 1a[t1 A 5]
               t1.0 A 5 in 1a: detected (pending)
+                -> detected t1.0, 1 conf
             on 1a: 2a[t1 A 5]
               refused: transfer dep_3as5fuamkuwosvizfgnj2xqg3j2lvlq4 appears in 2 (0x3261000000000000000000000000000000000000000000000000000000000000) although it is in 1 (0x3161000000000000000000000000000000000000000000000000000000000000) of the same chain
         "#]],
@@ -309,6 +313,8 @@ fn finality_that_lags_behind_the_window_still_counts() {
             on 0: 1a[t1 A 5], 2a[t2 A 6], 3a, 4a, 5a, 6a
               t1.0 A 5 in 1a: detected (pending)
               t2.0 A 6 in 2a: detected (pending)
+                -> detected t1.0, 6 conf
+                -> detected t2.0, 5 conf
             final 1a
             on 6a: 7a
               t1.0 A 5 in 1a: finalized (matched)

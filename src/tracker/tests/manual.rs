@@ -287,6 +287,7 @@ fn only_what_waits_is_held_and_a_hold_outlives_a_reorg() {
             order o1 A 50
             on 0: 1a[t1 A 50]
               t1.0 A 50 in 1a: detected (pending)
+                -> detected t1.0 for o1, 1 conf
             stop t1
               t1.0 A 50 in 1a: detected (pending)
             stop t1

@@ -148,6 +148,9 @@ fn a_larger_amount_waits_for_its_own_tier_at_one_base_unit() {
               t2.0 A 100 in 1a: detected (pending)
               t3.0 A 999 in 1a: detected (pending)
               t4.0 A 1000 in 1a: detected (pending)
+                -> detected t2.0, 1 conf
+                -> detected t3.0, 1 conf
+                -> detected t4.0, 1 conf
               t1.0 A 99 in 1a: confirmed (matched)
                 -> deposit.confirmed v1 matched, 1 conf
             on 1a: 2a, 3a
@@ -184,6 +187,8 @@ fn a_lower_policy_credits_what_waits_and_a_higher_one_takes_nothing_back() {
             on 0: 1a[t1 A 50], 2a[t2 A 50]
               t1.0 A 50 in 1a: detected (pending)
               t2.0 A 50 in 2a: detected (pending)
+                -> detected t1.0, 2 conf
+                -> detected t2.0, 1 conf
             policy 2
             ask
               t1.0 A 50 in 1a: confirmed (matched)
@@ -191,6 +196,7 @@ fn a_lower_policy_credits_what_waits_and_a_higher_one_takes_nothing_back() {
             policy 6
             on 2a: 3a[t3 A 50], 4a
               t3.0 A 50 in 3a: detected (pending)
+                -> detected t3.0, 2 conf
             on 4a: 5a, 6a, 7a
               t2.0 A 50 in 2a: confirmed (matched)
                 -> deposit.confirmed v1 matched, 6 conf
@@ -218,6 +224,7 @@ fn what_a_person_holds_waits_and_so_does_what_came_later_for_the_same_order() {
             on 0: 1a[t1 A 50], 2a[t2 A 50]
               t1.0 A 50 in 1a: detected (pending)
               t2.0 A 50 in 2a: detected (pending)
+                -> detected t2.0 for o1, 1 conf
                 order o1 paid
               t1.0 A 50 in 1a: confirmed (matched)
                 -> deposit.confirmed v1 matched for o1, 2 conf
@@ -249,6 +256,7 @@ fn a_held_deposit_that_leaves_and_returns_is_still_held() {
             watch A
             on 0: 1a[t1 A 50]
               t1.0 A 50 in 1a: detected (pending)
+                -> detected t1.0, 1 conf
             held t1
               t1.0 A 50 in 1a: detected (pending)
             on 0: 1b, 2b[t1 A 50]
@@ -284,6 +292,8 @@ fn evidence_that_was_asked_for_under_weaker_rules_credits_nothing() {
               t1.0 A 50 in 1a: detected (pending)
               t2.0 A 100 in 1a: detected (pending)
               t3.0 A 1000 in 1a: detected (pending)
+                -> detected t2.0, 1 conf
+                -> detected t3.0, 1 conf
             final 1a
             on 1a: 2a
             weak t1

@@ -62,6 +62,7 @@ fn what_is_taken_back_is_reversed_also_where_it_was_final_and_what_is_still_ther
               t1.0 A 50 in 1a: finalized (matched)
               t2.0 B 50 in 2a: finalized (matched)
               t3.0 C 5 in 2a: finalized (matched)
+                -> detected t4.0, 1 conf
             cursor
               at 21a, final 15a, headers from 14
             back 1a

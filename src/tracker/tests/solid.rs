@@ -20,6 +20,7 @@ fn a_credit_waits_for_the_solid_block_eighteen_behind() {
             final 0
             on 0: 1a[t1 A 50], 2a..18a
               t1.0 A 50 in 1a: detected (pending)
+                -> detected t1.0 for o1, 18 conf
             final 1a
             on 18a: 19a
                 order o1 paid
@@ -52,8 +53,10 @@ fn a_solid_stall_holds_the_credit_and_nothing_is_lost_when_it_ends() {
             final 2a
             on 0: 1a..4a, 5a[t1 A 50], 6a..23a
               t1.0 A 50 in 5a: detected (pending)
+                -> detected t1.0, 19 conf
             on 23a: 24a[t2 A 7], 25a..60a
               t2.0 A 7 in 24a: detected (pending)
+                -> detected t2.0, 37 conf
             ask
             final 5a
             ask
@@ -100,12 +103,15 @@ fn a_stall_longer_than_the_window_loses_nothing_either() {
             on 0: 1a, 2a[t1 A 50], 3a[t2 B 60; t3 z 9]
               t1.0 A 50 in 2a: detected (pending)
               t2.0 B 60 in 3a: detected (pending)
+                -> detected t1.0, 2 conf
+                -> detected t2.0, 1 conf
             on 3a: 4a..30a
             cursor
               at 30a, final 1a, headers from 25
             restart
             on 30a: 31a[t4 A 8], 32a..40a
               t4.0 A 8 in 31a: detected (pending)
+                -> detected t4.0, 10 conf
             hold
             final 3a
             on 40a: 41a

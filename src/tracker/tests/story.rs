@@ -15,6 +15,7 @@ fn a_payment_is_credited_at_its_depth_and_not_before() {
             order o1 A 50
             on 0: 1a[t1 A 50]
               t1.0 A 50 in 1a: detected (pending)
+                -> detected t1.0 for o1, 1 conf
             on 1a: 2a
             on 2a: 3a
                 order o1 paid
@@ -65,6 +66,7 @@ fn a_reorg_before_the_depth_tells_nothing() {
             order o1 A 50
             on 0: 1a[t1 A 50]
               t1.0 A 50 in 1a: detected (pending)
+                -> detected t1.0 for o1, 1 conf
             on 0: 1b, 2b
               t1.0 A 50 in 1a: orphaned (pending)
             on 2b: 3b
@@ -134,6 +136,7 @@ fn there_and_back_again_is_credited_once_if_nothing_was_told_between() {
             watch A
             on 0: 1a[t1 A 5], 2a
               t1.0 A 5 in 1a: detected (pending)
+                -> detected t1.0, 2 conf
             on 0: 1b, 2b, 3b
               t1.0 A 5 in 1a: orphaned (pending)
             on 0: 1a[t1 A 5], 2a, 3a, 4a

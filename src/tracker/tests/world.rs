@@ -38,6 +38,8 @@ impl World {
         let mut holding = Holding { open_order: Some(id.clone()), last_order: None, ..self.holding(address(name)) };
         let line = OrderLine { closed: false, since: None, network: network(), token: TOKEN, effective_from };
         let mut order = Order {
+            fail_url: None,
+            serial: None,
             amount_policy: AmountPolicy::AcceptActual,
             expiry: None,
             own_amount_policy: None,

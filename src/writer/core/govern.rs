@@ -1,6 +1,7 @@
 //! What operators decide: rules, holds, bindings. Each with its audit record in the same commit.
 
 mod apps;
+mod delivery;
 mod manual;
 mod policy;
 

@@ -60,11 +60,14 @@ impl Core {
 
     fn compare_app(&self, app: &App) -> Result<Plan, StoreError> {
         let content = |app: &App| {
-            (app.protocol, app.notify_url.clone(), app.notify_hosts.clone(), app.amount_policy, app.grace_s)
+            let told = (app.protocol, app.news, app.notify_url.clone(), app.notify_hosts.clone());
+            (told, app.amount_policy, app.grace_s)
         };
         Ok(match self.store.app(&app.id)? {
             Some(known) if content(&known) != content(app) => {
-                Plan::Conflict("is there with another URL, other hosts or another amount policy".to_owned())
+                let what =
+                    "is there with another URL, other hosts, another protocol, other news or other rules for amounts";
+                Plan::Conflict(what.to_owned())
             }
             Some(_) | None => Plan::Write(Vec::new()),
         })
@@ -147,6 +150,12 @@ fn differs(known: &Order, record: &Order) -> Option<String> {
     let rules = |order: &Order| (order.amount_policy, order.expiry);
     if !known.asks_the_same(record) || rules(known) != rules(record) {
         return Some("is there with other content".to_owned());
+    }
+    // Files of older versions do not tell it.
+    if let (Some(there), Some(asked)) = (&known.serial, &record.serial)
+        && there != asked
+    {
+        return Some(format!("is there with the ordersn {there}, not {asked}"));
     }
     let (there, asked) = (froms(known), froms(record));
     (there != asked).then(|| format!("is there from heights {there:?} on, not {asked:?}"))

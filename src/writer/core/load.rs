@@ -89,6 +89,8 @@ impl Loading {
             specs,
             is_new_spec: false,
             is_renewed: false,
+            touched: BTreeSet::new(),
+            alarms: Vec::new(),
         })
     }
 }

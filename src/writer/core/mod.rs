@@ -12,16 +12,18 @@ use super::{
     handle::{Applied, DUE_LEN_MAX, Refusal},
 };
 use crate::{
-    delivery,
     domain::{
-        Address, App, AppId, AuditRecord, BlockRef, Cursor, EventId, EventPlace, Millis, NetworkId, Notification,
-        NotificationState, OrderId, ScanTarget, SpecBoard, Timestamp,
+        Address, App, AppId, AuditRecord, BlockRef, Cursor, EndpointId, EventPlace, Millis, NetworkId, OrderId,
+        ScanTarget, SpecBoard, Timestamp,
     },
     store::{Durable, Store, StoreError},
     tracker::{Change, Changeset, DepositPlace, Known, Needs, PlanError, Tracker},
 };
 
+mod alarm;
+mod calls;
 mod chain;
+mod draft;
 mod explain;
 mod govern;
 mod import;
@@ -30,7 +32,9 @@ mod register;
 mod resume;
 mod scan;
 mod settle;
+mod tell;
 
+use alarm::Alarm;
 pub use load::{LoadError, Loading};
 
 /// Orders that expire in one commit, per network.
@@ -59,6 +63,10 @@ pub struct Core {
     is_new_spec: bool,
     /// Whether followers should ask again what is due.
     is_renewed: bool,
+    /// Lanes the group changes something for.
+    touched: BTreeSet<EndpointId>,
+    /// What of the group a person has to know.
+    alarms: Vec<Alarm>,
 }
 
 impl Core {
@@ -82,8 +90,11 @@ impl Core {
         self.specs.clone()
     }
 
-    /// Shows everyone what the last commit changed of the networks.
+    /// Shows everyone what the last commit changed of the networks, and raises its alarms.
     pub fn published(&mut self) {
+        for alarm in self.alarms.drain(..) {
+            alarm.raise();
+        }
         if std::mem::take(&mut self.is_new_spec) {
             self.look_again();
             self.specs.publish(self.trackers.values().map(|tracker| tracker.spec().clone()));
@@ -99,6 +110,11 @@ impl Core {
     /// Whether [`Core::look_again`] was called since the last time this was asked.
     pub fn take_renewed(&mut self) -> bool {
         std::mem::take(&mut self.is_renewed)
+    }
+
+    /// Lanes that have something new since the last time this was asked.
+    pub fn take_touched(&mut self) -> BTreeSet<EndpointId> {
+        std::mem::take(&mut self.touched)
     }
 
     /// Makes everything staged durable.
@@ -211,40 +227,25 @@ impl Core {
         Ok(Applied { cursor, due, orphaned_blocks })
     }
 
-    /// Puts a notification row beside each fact, in the same changeset.
-    fn compose(&self, changes: &mut Changeset, now: Millis) -> Result<(), Fault> {
-        let mut place = self.last_event;
-        for event in &changes.events {
-            let app = self.app(event.app())?;
-            place = place.next();
-            let mut notification = delivery::compose(event, place, &app, now);
-            if let Some(before) = self.unsettled(notification.after.as_ref())? {
-                notification.state = NotificationState::Waiting;
-                let then = Some(notification.id.clone());
-                changes.changes.push(Change::Notification(Notification { then, ..before }));
-            }
-            changes.changes.push(Change::Notification(notification));
-        }
-        Ok(())
-    }
-
-    fn unsettled(&self, id: Option<&EventId>) -> Result<Option<Notification>, StoreError> {
-        let Some(id) = id else { return Ok(None) };
-        Ok(self.store.notification(id)?.filter(|notification| !notification.is_settled()))
-    }
-
     fn stage_one(&mut self, change: Change) -> Result<(), Fault> {
         self.stage(&Changeset { changes: vec![change], events: Vec::new() })
     }
 
     fn stage(&mut self, changes: &Changeset) -> Result<(), Fault> {
+        let alarms = alarm::raised(&self.store, changes)?;
         self.store.stage(changes)?;
+        self.alarms.extend(alarms);
         // Only now: a changeset that cannot be kept leaves no gap.
         for change in &changes.changes {
             if let Change::Audit(record) = change {
                 self.last_act = Some(record.clone());
             } else if let Change::Notification(told) = change {
                 self.last_event = self.last_event.max(told.place);
+                if told.due().is_some() {
+                    self.touched.insert(told.endpoint());
+                }
+            } else if let Change::Endpoint(endpoint) = change {
+                self.touched.insert(endpoint.id);
             }
             self.note_scan(change);
         }

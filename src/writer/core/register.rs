@@ -76,7 +76,7 @@ impl Core {
     /// # Errors
     /// As above.
     pub fn watch_address(&mut self, new: &NewWatch, now: Millis) -> Result<Vec<Holding>, Fault> {
-        self.app(&new.app)?;
+        register::may_watch(&self.app(&new.app)?)?;
         let mut places = Vec::with_capacity(new.networks.len());
         for network in &new.networks {
             places.push((network, self.cursor_of(network)?.tip, self.store.holding(network, new.address)?));

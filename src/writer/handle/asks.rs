@@ -1,9 +1,13 @@
 //! What may be asked of the writer, and what follows.
 
+use std::fmt;
+
 use crate::domain::{
-    Act, Address, AmountPolicy, AppId, Attempt, Cursor, Deposit, EventId, Millis, NetworkId, NotifyUrl, OrderId,
-    Policy, PolicyScope, SigningKey, Since, Threshold, Timestamp, Token, TokenAmount, UserMark,
+    Act, Address, AmountPolicy, AppId, Attempt, Cursor, Deposit, EndpointId, EventId, Millis, NetworkId, News,
+    Notification, NotificationState, NotifyUrl, OrderId, Policy, PolicyScope, Protocol, Since, StoredKey, Threshold,
+    Timestamp, Token, TokenAmount, UserMark,
 };
+use crate::store::ToldPosition;
 pub use crate::tracker::Due;
 
 /// A new order, checked at the door.
@@ -25,6 +29,10 @@ pub struct NewOrder {
     pub expected: TokenAmount,
     /// Told here instead of the app's URL.
     pub notify_url: Option<NotifyUrl>,
+    /// USDTCNPAY: told here what went wrong.
+    pub fail_url: Option<NotifyUrl>,
+    /// A serial drawn for it; kept where the app's protocol names it.
+    pub serial: Option<String>,
     /// What becomes of another amount; `None`: the app's.
     pub amount_policy: Option<AmountPolicy>,
     /// Until when it waits, by the time of blocks; `None`: for ever.
@@ -64,17 +72,25 @@ pub enum ByHand {
 pub struct Rotation {
     /// Whose.
     pub app: AppId,
-    /// The new key.
-    pub key: SigningKey,
+    /// The new key, sealed.
+    pub key: StoredKey,
     /// How long the old key still signs beside it, in milliseconds.
     pub overlap_ms: u64,
 }
 
-/// Other rules for an app's new orders.
+/// Other rules for an app's new orders and new events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppUpdate {
     /// Whose.
     pub app: AppId,
+    /// How it is told from now on, with secrets of the same form; `None`: as it is.
+    pub protocol: Option<Protocol>,
+    /// What it is told beside money; `None`: as it is.
+    pub news: Option<News>,
+    /// Where new events are told; `None`: as it is.
+    pub notify_url: Option<NotifyUrl>,
+    /// Hosts an order's own URL may name; `None`: as they are.
+    pub notify_hosts: Option<Vec<String>>,
     /// What they do with another amount; `None`: as it is.
     pub amount_policy: Option<AmountPolicy>,
     /// Seconds they wait beyond their expiry; `None`: as it is.
@@ -151,4 +167,65 @@ pub struct PolicyPreview {
     pub held_back: Credits,
     /// The rules as they would stand.
     pub policy: Policy,
+}
+
+/// Events to be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recover {
+    /// Whose.
+    pub app: AppId,
+    /// Only of this endpoint; `None`: of all of the app's.
+    pub endpoint: Option<EndpointId>,
+    /// Only events committed at this time or later.
+    pub since: Millis,
+    /// And before this one; `None`: up to now.
+    pub until: Option<Millis>,
+    /// Whether acknowledged ones are sent once more too, and not only dead letters.
+    pub delivered_too: bool,
+    /// Where the step of the same ask before this one ended; `None`: the first step.
+    pub after: Option<ToldPosition>,
+}
+
+impl Recover {
+    /// Whether this row is meant.
+    pub fn covers(&self, row: &Notification) -> bool {
+        let is_state = match row.state {
+            NotificationState::DeadLetter(_) => true,
+            NotificationState::Delivered(_) => self.delivered_too,
+            NotificationState::Waiting
+            | NotificationState::Due(_)
+            | NotificationState::Resend { .. }
+            | NotificationState::Silent(_)
+            | NotificationState::Untold(_)
+            | NotificationState::Closed(_) => false,
+        };
+        is_state
+            && row.app == self.app
+            && self.endpoint.is_none_or(|endpoint| row.endpoint() == endpoint)
+            && self.since <= row.created
+            && self.until.is_none_or(|until| row.created < until)
+    }
+}
+
+impl fmt::Display for Recover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "app {}", self.app)?;
+        if let Some(endpoint) = self.endpoint {
+            write!(f, " endpoint {endpoint}")?;
+        }
+        write!(f, " since {}", self.since.seconds())?;
+        if let Some(until) = self.until {
+            write!(f, " until {}", until.seconds())?;
+        }
+        if self.delivered_too { f.write_str(", delivered ones too") } else { Ok(()) }
+    }
+}
+
+/// What a step of [`Recover`] came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Events put back.
+    pub count: usize,
+    /// Where the next step begins; `None`: that was all.
+    pub next: Option<ToldPosition>,
 }

@@ -4,23 +4,26 @@ mod asks;
 mod import;
 mod past;
 mod refusal;
+mod telling;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::{
     asks::{
-        AppUpdate, Applied, ByHand, Credits, Due, NeedWish, NewOrder, NewWatch, PolicyChange, PolicyPreview, Rotation,
-        Settlement,
+        AppUpdate, Applied, ByHand, Credits, Due, NeedWish, NewOrder, NewWatch, PolicyChange, PolicyPreview, Recover,
+        Recovered, Rotation, Settlement,
     },
     import::{ImportRecord, ImportRun, ImportVerdict},
     past::{Reanchored, Resume, Resumption, ScanWork},
     refusal::Refusal,
 };
+use super::Bell;
 use crate::domain::{
-    Act, Address, App, AppId, Block, BlockBatch, BlockRef, Deposit, DepositId, Evidence, Explanation, Header, Height,
-    Holding, NetworkId, NetworkSpec, Order, OrderId, Scan, Timestamp, TxHash, TxView,
+    Act, Address, App, AppId, Attempt, Block, BlockBatch, BlockRef, Deposit, DepositId, Endpoint, EndpointId, EventId,
+    Evidence, Explanation, Header, Height, Holding, Millis, NetworkId, NetworkSpec, Notification, Order, OrderId, Scan,
+    Timestamp, TxHash, TxView,
 };
 
 /// Commands that may wait for the writer.
@@ -52,6 +55,12 @@ pub enum Command {
     ReleaseAddress { network: NetworkId, address: Address, act: Act, reply: Reply<Holding> },
     ByHand { deposit: DepositId, wish: ByHand, act: Act, reply: Reply<Deposit> },
     Settle { settlement: Settlement, reply: Reply<()> },
+    Resend { event: EventId, act: Act, reply: Reply<Notification> },
+    Recover { ask: Recover, act: Act, reply: Reply<Recovered> },
+    CloseDelivery { event: EventId, act: Act, reply: Reply<Notification> },
+    ParkEndpoint { endpoint: EndpointId, act: Act, reply: Reply<Endpoint> },
+    ResumeEndpoint { endpoint: EndpointId, act: Act, reply: Reply<Endpoint> },
+    RecordTest { row: Box<Notification>, attempt: Attempt, ended: Millis, act: Act, reply: Reply<()> },
     ChangePolicy { change: PolicyChange, reply: Reply<PolicyPreview> },
     Reload { specs: Vec<NetworkSpec>, dry_run: bool, act: Act, reply: Reply<Vec<PolicyPreview>> },
     Scans { network: NetworkId, len: u64, reply: Reply<ScanWork> },
@@ -71,7 +80,7 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub struct WriterHandle {
     queue: mpsc::Sender<Command>,
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
     commits: Arc<watch::Sender<u64>>,
     renewals: Arc<watch::Sender<u64>>,
 }
@@ -81,7 +90,7 @@ impl WriterHandle {
     pub fn new() -> (Self, mpsc::Receiver<Command>) {
         let (queue, commands) = mpsc::channel(QUEUE_LEN_MAX);
         let (commits, renewals) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(0)));
-        (Self { queue, bell: Arc::new(Notify::new()), commits, renewals }, commands)
+        (Self { queue, bell: Arc::new(Bell::default()), commits, renewals }, commands)
     }
 
     /// Says after every commit that there was one, by its sequence number: for those who wait for news.
@@ -105,8 +114,8 @@ impl WriterHandle {
         Arc::clone(&self.renewals)
     }
 
-    /// Rung after every commit that put something into the outbox. Losing a ring is harmless: due rows are polled too.
-    pub fn bell(&self) -> Arc<Notify> {
+    /// Rung after every commit that put something into the outbox.
+    pub fn bell(&self) -> Arc<Bell> {
         Arc::clone(&self.bell)
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::*;
 use crate::domain::{
-    AmountPolicy, BlockHash, DepositId, Height, LogOrdinal, NotifyUrl, OrderId, Protocol, SigningKey, Since,
+    AmountPolicy, BlockHash, DepositId, Height, LogOrdinal, NotifyUrl, OrderId, Protocol, SigningKey, Since, StoredKey,
     TokenAmount, TxHash, UserMark,
 };
 
@@ -13,11 +13,12 @@ const PAYEE: Address = Address([0xaa; 20]);
 
 fn app() -> App {
     App {
+        news: Default::default(),
         id: "shop".parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
         notify_hosts: Vec::new(),
-        keys: vec![LiveKey { key: SigningKey::new(vec![7; 32]).unwrap(), until: None }],
+        keys: vec![LiveKey { key: StoredKey::Clear(SigningKey::kept(vec![7; 32])), until: None }],
         amount_policy: AmountPolicy::AtLeast,
         grace_s: 60,
         created: Millis(0),
@@ -26,6 +27,8 @@ fn app() -> App {
 
 fn new() -> NewOrder {
     NewOrder {
+        fail_url: None,
+        serial: None,
         app: app().id,
         id: OrderId::parse("o-1").unwrap(),
         user_mark: UserMark::parse("u-7").unwrap(),
@@ -165,5 +168,51 @@ fn only_what_waits_unseen_is_withdrawn() {
         let plan = cancel(Order { state: state.clone(), ..base.clone() }, Vec::new(), seen);
         assert_eq!(plan.is_ok(), is_done, "{state:?} {seen}");
         assert!(plan.is_err() || plan.is_ok_and(|plan| plan.answer.state == OrderState::Cancelled));
+    }
+}
+
+#[test]
+fn a_serial_is_kept_where_the_protocol_names_it_and_drawn_once() {
+    let draw = |serial: &str| NewOrder { serial: Some(serial.to_owned()), username: Some("n".to_owned()), ..new() };
+    for protocol in Protocol::ALL {
+        let app = App { protocol, ..app() };
+        let names = networks();
+        let of =
+            |new: &NewOrder, known| order(new, &app, known, lines(&names, [None, None]), Millis(1)).unwrap().answer;
+        let first = of(&draw("cz-1"), None);
+        let is_named = !matches!(protocol, Protocol::StandardWebhooks | Protocol::Udun);
+        assert_eq!(first.serial.as_deref(), is_named.then_some("cz-1"), "{protocol}");
+        assert_eq!(of(&draw("cz-2"), Some(first.clone())), first, "the same again is answered with the first");
+    }
+}
+
+#[test]
+fn a_fail_url_is_part_of_what_is_asked_for() {
+    let app = App { protocol: Protocol::Usdtcnpay, ..app() };
+    let names = networks();
+    let of = |url: &str, known| {
+        let fail_url = NotifyUrl::checked(url.to_owned());
+        order(&NewOrder { fail_url, ..new() }, &app, known, lines(&names, [None, None]), Millis(1))
+    };
+    let first = of("https://shop.example/failed", None).unwrap().answer;
+    assert_eq!(first.fail_url, NotifyUrl::checked("https://shop.example/failed".to_owned()));
+    assert_eq!(of("https://shop.example/failed", Some(first.clone())).unwrap().answer, first);
+    let other = of("https://shop.example/other", Some(first));
+    assert!(matches!(other, Err(Refusal::AlreadyExists { what: "order", .. })), "{other:?}");
+}
+
+#[test]
+fn what_is_told_by_order_only_has_no_standing_watches() {
+    for protocol in Protocol::ALL {
+        let allowed = may_watch(&App { protocol, ..app() });
+        match protocol {
+            Protocol::StandardWebhooks | Protocol::Udun => assert_eq!(allowed, Ok(())),
+            Protocol::CrossingPayV1 { .. } | Protocol::CrossingPayV2 { .. } | Protocol::Usdtcnpay => {
+                assert!(
+                    matches!(&allowed, Err(Refusal::Precondition(text)) if text.contains("order only")),
+                    "{allowed:?}"
+                );
+            }
+        }
     }
 }

@@ -18,6 +18,8 @@ fn of(id: &str) -> App {
 
 fn new_order(owner: &str, id: &str) -> NewOrder {
     NewOrder {
+        fail_url: None,
+        serial: None,
         app: owner.parse().unwrap(),
         id: OrderId::parse(id).unwrap(),
         user_mark: UserMark::default(),

@@ -11,6 +11,8 @@ fn block_at(height: u8, time: u64) -> Block {
 fn register(core: &mut Core, number: u8, deadline: u64, since: Option<Since>) -> OrderId {
     let id = OrderId::parse(&format!("o-{number}")).unwrap();
     let new = NewOrder {
+        fail_url: None,
+        serial: None,
         app: app().id,
         id: id.clone(),
         user_mark: UserMark::default(),

@@ -165,6 +165,8 @@ fn a_time_is_told_its_height_and_one_that_is_too_young_is_dropped() {
 fn an_order_does_not_expire_while_its_past_is_read() {
     let mut core = grown(&MemoryEngine::new(), 3);
     let order = NewOrder {
+        fail_url: None,
+        serial: None,
         app: app().id,
         id: OrderId::parse("o-1").unwrap(),
         user_mark: UserMark::default(),
@@ -191,6 +193,8 @@ fn an_order_does_not_expire_while_its_past_is_read() {
 fn orders_that_must_wait_do_not_keep_the_others_from_their_end() {
     let mut core = grown(&MemoryEngine::new(), 3);
     let order = |number: u32, since: Option<u64>, expires: u64| NewOrder {
+        fail_url: None,
+        serial: None,
         app: app().id,
         id: OrderId::parse(&format!("o-{number}")).unwrap(),
         user_mark: UserMark::default(),
@@ -234,6 +238,8 @@ fn orders_that_must_wait_do_not_keep_the_others_from_their_end() {
 fn an_order_does_not_expire_while_all_of_its_past_is_reread() {
     let mut core = grown(&MemoryEngine::new(), 3);
     let order = |id: &str, number: u32| NewOrder {
+        fail_url: None,
+        serial: None,
         app: app().id,
         id: OrderId::parse(id).unwrap(),
         user_mark: UserMark::default(),
@@ -264,6 +270,8 @@ fn an_order_does_not_expire_while_all_of_its_past_is_reread() {
 fn what_the_same_group_credits_by_hand_is_reversed_when_it_is_taken_back() {
     let mut core = grown(&MemoryEngine::new(), 3);
     let order = NewOrder {
+        fail_url: None,
+        serial: None,
         app: app().id,
         id: OrderId::parse("o-1").unwrap(),
         user_mark: UserMark::default(),

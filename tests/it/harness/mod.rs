@@ -9,7 +9,9 @@ pub mod process;
 use std::{
     fmt::Write as _,
     fs,
+    fs::Permissions,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::{Arc, Once, OnceLock, atomic::AtomicU64},
     time::{Duration, Instant},
@@ -44,6 +46,8 @@ pub const PAYER: Address = Address([0x44; 20]);
 pub const SHOP: &str = "shop";
 /// Its signing key.
 pub const KEY: [u8; 32] = [7; 32];
+/// A master key: the base64 of 32 bytes from c0 on.
+pub const MASTER_KEY: &str = "wMHCw8TFxsfIycrLzM3Oz9DR0tPU1dbX2Nna29zd3t8=";
 /// Longest wait for anything that must happen.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Longest attempt to tell a merchant, in milliseconds.
@@ -84,6 +88,8 @@ pub struct World {
     pub pages: SocketAddr,
     /// Further lines of `[api]`.
     pub api: String,
+    /// The master keys: the current one, then older ones.
+    pub master_keys: Vec<&'static str>,
     daemon: Option<Daemon>,
 }
 
@@ -104,7 +110,15 @@ impl World {
         }
         let dir = tempfile::tempdir().expect("a directory");
         let merchant = Merchant::start(0, vec![KEY.to_vec()]).await.expect("a merchant");
-        Self { dir, nets, merchant, pages: free_port(), api: String::new(), daemon: None }
+        Self {
+            dir,
+            nets,
+            merchant,
+            pages: free_port(),
+            api: String::new(),
+            master_keys: vec![MASTER_KEY],
+            daemon: None,
+        }
     }
 
     /// The same with a running daemon that has begun every network, and the app [`SHOP`] registered.
@@ -128,10 +142,19 @@ impl World {
 
     /// Writes the configuration and says where it is.
     pub fn configure(&self) -> PathBuf {
+        let master_keys = (0..).zip(&self.master_keys).map(|(number, key)| {
+            let file = self.dir.path().join(format!("master-{number}.key"));
+            fs::write(&file, key).expect("the master key is written");
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("and closed");
+            format!("\"{}\"", file.display())
+        });
+        let master_keys: Vec<String> = master_keys.collect();
+        let (master_key, previous) = (&master_keys[0], master_keys[1..].join(", "));
         let dir = self.dir.path().display();
         let (pages, api) = (self.pages, &self.api);
         let mut text = format!(
             "[store]\ndir = \"{dir}/store\"\nwitness = \"{dir}/witness\"\n\
+             [secrets]\nmaster_key_file = {master_key}\nprevious_master_key_files = [{previous}]\n\
              [http]\npages = \"{pages}\"\n[egress]\nallow_insecure_loopback = true\n\
              [notify]\ndeadline_ms = {NOTIFY_DEADLINE_MS}\nconnect_ms = 1000\n[stop]\ngrace_ms = 6000\n\
              [endpoint]\nconnect_ms = 1000\ntimeout_ms = 1000\n[log]\nformat = \"text\"\n"

@@ -44,6 +44,8 @@ fn deposit(n: u8, height: u64, state: DepositState, reason: Reason) -> Deposit {
 
 fn order_in(state: OrderState) -> Order {
     Order {
+        fail_url: None,
+        serial: None,
         app: "shop".parse().unwrap(),
         id: OrderId::parse("o-1").unwrap(),
         user_mark: UserMark::default(),

@@ -108,7 +108,7 @@ fn what_the_line_is_wrong_about_is_said() {
     write(&path, &records(1));
     let text = fs::read_to_string(&path).unwrap();
     for (from, to, said) in [
-        ("\"version\":1", "\"version\":2", "line 1 has version 2"),
+        ("\"version\":2", "\"version\":3", "line 1 has version 3"),
         ("depositd registrations", "something else", "line 1 is not the first line of an export"),
         ("\"standing_from\":0", "\"standing_until\":0", "line 3 holds nothing this program knows"),
         ("\"standing_from\":0", "\"standing_from\":1", "line 5 does not fit the lines before it"),

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::{super::Loading, *};
 use crate::{
     domain::{
-        Act, Address, AmountPolicy, DepositId, Expiry, Height, LogOrdinal, Millis, NotifyUrl, OrderLine, Protocol,
-        SigningKey, Since, Timestamp, TokenAmount, TxHash, UserMark, Watch, app::LiveKey,
+        Act, Address, AmountPolicy, DepositId, Expiry, Height, LiveKey, LogOrdinal, Millis, NotifyUrl, OrderLine,
+        Protocol, SigningKey, Since, StoredKey, Timestamp, TokenAmount, TxHash, UserMark, Watch,
     },
     store::{MemoryEngine, Store},
 };
@@ -22,11 +22,12 @@ fn network(number: u8) -> NetworkId {
 
 fn app(id: &str) -> App {
     App {
+        news: Default::default(),
         id: id.parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
         notify_hosts: Vec::new(),
-        keys: vec![LiveKey { key: SigningKey::new(vec![7; 32]).unwrap(), until: None }],
+        keys: vec![LiveKey { key: StoredKey::Clear(SigningKey::kept(vec![7; 32])), until: None }],
         created: Millis(0),
         amount_policy: AmountPolicy::AtLeast,
         grace_s: 60,
@@ -59,6 +60,8 @@ fn order(name: &str, number: u8, networks: &[u8], state: OrderState) -> Order {
         closed: *on == 2,
     };
     Order {
+        fail_url: None,
+        serial: None,
         app: "shop".parse().unwrap(),
         id: id(name),
         user_mark: UserMark::parse("user").unwrap(),

@@ -7,9 +7,8 @@ use super::*;
 use crate::{
     domain::{
         AmountPolicy, App, AppId, Block, BlockBatch, BlockHash, BlockRef, Confirmations, Decimals, DepositState,
-        Family, Header, Height, LogOrdinal, Millis, NotifyUrl, Protocol, SigningKey, TierFrom, Timestamp, Transfer,
-        TxHash, UserMark,
-        app::LiveKey,
+        Family, Header, Height, LiveKey, LogOrdinal, Millis, NotifyUrl, Protocol, SigningKey, StoredKey, TierFrom,
+        Timestamp, Transfer, TxHash, UserMark,
         policy::{Limits, Rule},
     },
     store::{MemoryEngine, Store},
@@ -75,7 +74,7 @@ fn spec(floor: u32, file: &[&str]) -> NetworkSpec {
         Limits { floor: Confirmations::new(floor).unwrap(), ceiling: Confirmations::new(32).unwrap(), endpoints: 2 };
     let file = file.iter().map(|text| file_rule(text)).collect();
     let policy = Policy::compile(RuleSet { limits, file, runtime: BTreeMap::new() }, &tokens).unwrap();
-    NetworkSpec { id: net(), family: Family::Evm, tokens, policy, window_blocks: 64 }
+    NetworkSpec { main_coin: None, id: net(), family: Family::Evm, tokens, policy, window_blocks: 64 }
 }
 
 const FILE: [&str; 2] = ["* * 0 6", "* * 1000 8"];
@@ -88,11 +87,12 @@ fn load(engine: &MemoryEngine, spec: NetworkSpec) -> Result<Core, LoadError> {
 
 fn app(id: &str) -> App {
     App {
+        news: Default::default(),
         id: id.parse().unwrap(),
         protocol: Protocol::StandardWebhooks,
         notify_url: NotifyUrl::checked("https://shop.example/hook".to_owned()).unwrap(),
         notify_hosts: Vec::new(),
-        keys: vec![LiveKey { key: SigningKey::new(vec![7; 32]).unwrap(), until: None }],
+        keys: vec![LiveKey { key: StoredKey::Clear(SigningKey::kept(vec![7; 32])), until: None }],
         amount_policy: AmountPolicy::AcceptActual,
         grace_s: 0,
         created: Millis(0),
@@ -105,6 +105,8 @@ fn at(height: u8) -> BlockRef {
 
 fn order(id: &str, address: Address) -> NewOrder {
     NewOrder {
+        fail_url: None,
+        serial: None,
         app: shop(),
         id: crate::domain::OrderId::parse(id).unwrap(),
         user_mark: UserMark::default(),
