@@ -9,6 +9,8 @@ mod harness;
 
 mod backscan;
 mod catalogue;
+mod deliveries;
+mod detected;
 mod exchange;
 mod explain;
 mod feed;
@@ -22,5 +24,6 @@ mod reconcile;
 mod reorgs;
 mod restart;
 mod resume;
+mod secrets;
 mod telling;
 mod tron;
