@@ -31,6 +31,7 @@ export function configText({
     ...table('store', { dir: `${dir}/store`, witness: `${dir}/witness`, ...store }),
     ...table('api', { socket: `${dir}/api.sock`, tcp }),
     ...tokens.flatMap((token) => table('[api.tokens]', token)),
+    ...table('secrets', { master_key_file: `${dir}/master.key` }),
     ...table('egress', { allow_insecure_loopback: true, ports }),
     ...table('http', { pages }),
     ...table('log', { format: 'json', filter: 'info' }),

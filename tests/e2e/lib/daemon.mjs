@@ -38,6 +38,7 @@ export class Daemon {
     this.file = join(dir, 'depositd.toml');
     this.log = '';
     this.starts = 0;
+    writeFileSync(join(dir, 'master.key'), `${Buffer.alloc(32, 7).toString('base64')}\n`, { mode: 0o600 });
     this.configure(settings);
   }
 
