@@ -54,7 +54,7 @@ impl Api {
     /// An endpoint, if the caller may know of it.
     pub(super) async fn seen_endpoint(&self, caller: &Caller, id: Option<EndpointId>) -> Result<Endpoint, Problem> {
         let id = id.ok_or_else(|| Problem::not_found("endpoint", ""))?;
-        let found = self.read(move |reader| reader.endpoint(id)).await?;
+        let found = self.read(move |reader| reader.endpoint_or_lane(id)).await?;
         found
             .filter(|endpoint| caller.sees(&endpoint.app))
             .ok_or_else(|| Problem::not_found("endpoint", &id.to_string()))

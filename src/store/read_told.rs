@@ -53,6 +53,14 @@ impl Reader {
         self.0.read(|engine| get(engine, &Key::endpoint(id))?.map(|row| expect_row!(row, Endpoint)).transpose())
     }
 
+    /// One endpoint; where it has no row yet, as its events name it: see [`Store::endpoint_of_lane`].
+    pub fn endpoint_or_lane(&self, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        match self.endpoint(id)? {
+            Some(endpoint) => Ok(Some(endpoint)),
+            None => self.0.read(|engine| of_lane(engine, id)),
+        }
+    }
+
     /// Endpoints of all apps in the order of ids, above `after`; at most `limit`.
     pub fn endpoints(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<Endpoint>, StoreError> {
         let range = above(&Key::table(Table::Endpoints), after.map(Key::endpoint));
@@ -163,13 +171,7 @@ impl Store {
     /// # Errors
     /// The rows cannot be read: stop.
     pub fn endpoint_of_lane(&self, lane: EndpointId) -> Result<Option<Endpoint>, StoreError> {
-        self.shared.read(|engine| {
-            let first = keys(engine, Key::lane(lane).range(), 1)?;
-            let Some(key) = first.first() else { return Ok(None) };
-            let (_, _, event) = due_key(key)?;
-            let row = expect_row!(behind(engine, &Key::notification(&event))?, Notification)?;
-            Ok(Some(Endpoint::of(&row.app, &row.url)))
-        })
+        self.shared.read(|engine| of_lane(engine, lane))
     }
 
     /// Events of a walk behind `after`, at most `limit`, each with the position behind it: committed ones, as the group
@@ -218,4 +220,13 @@ fn event_in(key: &[u8]) -> Option<EventId> {
 fn event_behind(engine: &dyn Engine, key: &[u8]) -> Result<Option<EventId>, StoreError> {
     let Some(value) = engine.get(key)? else { return Ok(None) };
     Ok(codec::unwrap(&value, |from| from.text().map(EventId::parse)).ok().flatten())
+}
+
+/// The endpoint that the first event with a due time in a lane names.
+fn of_lane(engine: &dyn Engine, lane: EndpointId) -> Result<Option<Endpoint>, StoreError> {
+    let first = keys(engine, Key::lane(lane).range(), 1)?;
+    let Some(key) = first.first() else { return Ok(None) };
+    let (_, _, event) = due_key(key)?;
+    let row = expect_row!(behind(engine, &Key::notification(&event))?, Notification)?;
+    Ok(Some(Endpoint::of(&row.app, &row.url)))
 }

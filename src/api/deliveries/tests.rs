@@ -24,6 +24,7 @@ use crate::{
     writer::{Loading, Writer, handle::WriterHandle},
 };
 
+mod lanes;
 mod range;
 
 const T0: u64 = 1_700_000_000_000;

@@ -35,9 +35,9 @@ impl Core {
         self.govern_row(&before, again, act, Action::DeliveryResend)
     }
 
-    /// Puts events of a range back, a step of it at a time; those that would say what is not so any more stay as they are. Dead letters are found by their index, acknowledged ones by
-    /// walking through the app's events. Rows of the group are not in the walk yet: what becomes a dead letter while the
-    /// range is walked through may be left.
+    /// Puts events of a range back, a step of it at a time; those that would say what is not so any more stay as they are.
+    /// Dead letters are found by their index, acknowledged ones by walking through the app's events. Rows of the group are
+    /// not in the walk yet: what becomes a dead letter while the range is walked through may be left.
     ///
     /// # Errors
     /// [`Fault`]: the store cannot be read.
